@@ -1,4 +1,4 @@
-// --backend: what a command computes on, in processes of their own, which must end well whatever happens to the GPU.
+// --backend, in processes of their own, which must end properly whatever happens to the GPU.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ const folder = temporaryFolder()
 const gpu = ['--backend', 'webgpu'] as const
 const onGpu = { gpu: true }
 
-/** The GPU is lost when it is given work for the two hundredth time. */
+/** A module that loses the GPU when work is submitted to it for the two hundredth time. */
 const loses = asModule(`import { globals } from ${JSON.stringify(import.meta.resolve('webgpu'))}
   const { prototype } = globals.GPUDevice
   const { createCommandEncoder } = prototype
@@ -62,7 +62,7 @@ describe('train --backend webgpu', () => {
     }
   })
 
-  it.runIf(long)('goes on where the CPU was, is stopped by Ctrl-C, and the CPU goes on', async () => {
+  it.runIf(long)('resumes a run of the CPU, is stopped by Ctrl-C, and the CPU resumes it again', async () => {
     const config = await writeConfig(folder('first.yaml'), 'iterations: 4\n')
     const path = folder('moved')
     expect((await run(['train', 'fish', '--config', config, '--threads', '1', '--out', path])).out)
@@ -83,7 +83,7 @@ describe('train --backend webgpu', () => {
     expect(iterations(path)).toEqual(upTo(iteration + 1))
   })
 
-  it.runIf(long)('keeps the last checkpoint where the GPU is lost, and says how to go on', async () => {
+  it.runIf(long)('keeps the last checkpoint if the GPU is lost, and says how to go on', async () => {
     const config = await writeConfig(folder('lost.yaml'), 'iterations: 1000\n')
     const path = folder('lost')
     const { status, signal, err } = await run(['train', 'fish', '--config', config, ...gpu, '--save-every', '1', '--out', path], { gpu: true, imports: [loses] })
@@ -99,7 +99,7 @@ describe('train --backend webgpu', () => {
     expect(iterations(path)).toEqual(upTo(iteration + 1))
   })
 
-  it('leaves nothing behind, and changes nothing, where there is no GPU', async () => {
+  it('leaves nothing behind, and changes nothing, if there is no GPU', async () => {
     const missing = {
       status: 1, out: '', err: 'webgpu: there is no WebGPU here; in Node it comes with the optional package webgpu (npm install webgpu).\n',
     }
@@ -114,7 +114,7 @@ describe('train --backend webgpu', () => {
   })
 })
 
-it('grow grows the same on every backend, and says on which', async () => {
+it('grow grows the same pattern on every backend, and says on which it computes', async () => {
   const cells = async (backend: string, options: RunOptions): Promise<string[]> => {
     const { status, out, err } = await run(['grow', folder('small', 'model.safetensors'), '--steps', '8', '--backend', backend], options)
     expect([status, err]).toEqual([0, ''])

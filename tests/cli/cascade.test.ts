@@ -1,4 +1,4 @@
-// A training that begins on coarse grids, as a file says it: trained, resumed, judged, applied and played as what it is.
+// A training from a file that begins on coarse grids: it is trained, resumed, judged, applied and played in its stages.
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -43,8 +43,8 @@ it('is trained, and a run that was stopped ends with the same bits', async () =>
   for (const name of ['model', 'best']) expect((await readModel(folder('whole', `${name}.safetensors`))).cascade).toEqual(stages)
 })
 
-it('is judged, compared, applied and played from its coarse grids on', async () => {
-  /** What commands make of a run. */
+it('is judged, compared, applied and played beginning on its coarse grids', async () => {
+  /** The results of commands on a run. */
   const all = async (run: string): Promise<unknown[]> => {
     const did = async (...args: string[]): Promise<string> => {
       const { status, err, out } = await cellgrad(...args)
@@ -61,7 +61,7 @@ it('is judged, compared, applied and played from its coarse grids on', async () 
     ]
   }
   const whole = await all('whole')
-  // The same model without its stages is another rule, and with them it is this one.
+  // Without its stages the same model gives other results; with them again, the same.
   const model = await readModel(folder('whole', 'best.safetensors'))
   const { cascade: _stages, ...plain } = model
   for (const name of ['best', 'model']) await saveModel(folder('half', `${name}.safetensors`), plain)
@@ -73,7 +73,7 @@ it('is judged, compared, applied and played from its coarse grids on', async () 
   expect(await cellgrad('export', 'whole', '--html', 'page.html')).toMatchObject({ status: 1, err: expect.stringContaining('expected none: the cells of a page are on one grid.') })
 })
 
-it('is in the docs as it is trained', async () => {
+it('is trained as the docs describe it', async () => {
   const [text] = /(?<=```yaml\n)extends: brain\n[^]*?(?=```)/.exec(await readFile('docs/experiments.md', 'utf8'))!
   await writeFile(folder('docs.yaml'), text)
   const data = ['data.inputs=photos', 'data.outputs=masks', 'data.labels=null', 'data.crop=null', 'validate=null', 'train.iterations=1', 'report.metrics=[loss]']
@@ -82,7 +82,7 @@ it('is in the docs as it is trained', async () => {
   expect((await readModel(folder('docs', 'model.safetensors'))).cascade).toEqual([{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
 })
 
-it('is refused where its grid does not go with its scales, where no step is left, and for growing, in one sentence', async () => {
+it('is refused in one sentence if its grid does not fit its scales, if no step is left, and for growing', async () => {
   const refused = async (...set: string[]): Promise<string> => {
     const { status, err, out } = await cellgrad('train', ...set, '--out', 'never')
     expect([status! > 0, existsSync(folder('never'))]).toEqual([true, false])

@@ -1,4 +1,4 @@
-// What is typed, and what comes back: help, mistakes, and that a mistake leaves nothing behind.
+// The command line: help, mistakes, and that a mistake leaves nothing behind.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -103,7 +103,7 @@ describe('a mistake is one line', () => {
 })
 
 describe('grow', () => {
-  it('prints plain lines where there is no terminal', async () => {
+  it('prints plain lines if the output is no terminal', async () => {
     const { status, out, err } = await runHere(['grow', model(), '--steps', '20'])
     expect([status, err]).toEqual([0, ''])
     expect(out.split('\n')[0]).toBe('step 0/20  1 cells')
@@ -130,7 +130,7 @@ describe('grow', () => {
     expect(await sizeOf('c.gif')).toEqual([36, 36])
   })
 
-  it('shows what is decoded of a model in latents', async () => {
+  it('shows the decoded picture of a model in latents', async () => {
     const autoencoder = defineAutoencoder({ channels: 4, latent: 4, widths: [2, 2] })
     const rule = defineRule({ channels: { latent: 4, hidden: 2 }, perceive: ['identity'], update: mlp(4) })
     const codec = { autoencoder, params: initAutoencoder(autoencoder, key(1)) }
@@ -140,7 +140,7 @@ describe('grow', () => {
     expect(out.split('\n')[0]).toMatch(/^step 0\/4 {2}\d+ pixels$/)
     const { width, height } = await readPng(folder('latent.png'))
     expect([width, height]).toEqual([20, 20])
-    // What would leave the autoencoder aside says so.
+    // Commands that would ignore the autoencoder refuse the model.
     for (const [args, words] of [
       [['predict', folder('latent.safetensors'), folder('text.png')], 'lives in the latents of an autoencoder; cellgrad grow plays it'],
       [['train', '--set', `train.from=${folder('latent.safetensors')}`, '--out', folder('never')], 'lives in the latents of an autoencoder, and this task does not'],
@@ -155,7 +155,7 @@ describe('grow', () => {
     expect(left.filter(name => name.startsWith('never'))).toEqual([])
   })
 
-  it('erases a circle half way, or after the step that is named', async () => {
+  it('erases a circle half-way, or after a given step', async () => {
     const cells = async (...more: string[]): Promise<number[]> => {
       const { out } = await runHere(['grow', model(), '--steps', '30', '--size', '24', ...more])
       return [...out.matchAll(/(\d+) cells/g)].map(match => Number(match[1]))
@@ -167,7 +167,7 @@ describe('grow', () => {
 })
 
 describe('config', () => {
-  it('prints a bundled experiment or that of a file, whole, with single values put into it', async () => {
+  it('prints a bundled experiment or that of a file, completely, with single values replaced', async () => {
     const { status, out } = await runHere(['config', 'digits', '--set', 'rule.channels.hidden=3'])
     expect([status, out.includes('recipe: digits'), out.includes('    hidden: 3\n    classes: 10\n')]).toEqual([0, true, true])
     expect((await runHere(['config', 'digts'])).err).toBe('cellgrad config: "digts" is no .yaml or .json file, and no bundled experiment; did you mean "digits"?\n')

@@ -1,4 +1,4 @@
-// How a command computes on the CPU: on so many threads, with fused multiply-add or without it.
+// How a command computes on the CPU: the number of threads, with or without fused multiply-add.
 
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -18,7 +18,7 @@ describe('threads', () => {
     expect(err).toBe(`threads is 1000, expected at most ${most}, as many as this machine runs at once; 0 for all\n`)
   })
 
-  it('are those of CELLGRAD_THREADS where nothing else is said', async () => {
+  it('are those of CELLGRAD_THREADS by default', async () => {
     const grow = ['grow', '--steps', '1', '--size', '8', '--backend', 'cpu']
     const [one, wrong] = await Promise.all(['1', '1.5'].map(CELLGRAD_THREADS => run(grow, { env: { CELLGRAD_THREADS } })))
     expect(one.out).toMatch(/^Computing on: CPU, 1 thread(, fused multiply-add)?\n/)
@@ -34,7 +34,7 @@ describe('fused multiply-add', () => {
   const flags = ['--experimental-wasm-relaxed-simd']
   const train = (...args: string[]): string[] => ['train', ...args]
 
-  it.skipIf(supports('fma'))('is kept by a run, and it is said where that cannot be', async () => {
+  it.skipIf(supports('fma'))('is kept by a run, and a line says if that is impossible', async () => {
     const config = await writeConfig(folder('run.yaml'), 'iterations: 2\n')
     const path = folder('run')
     const choice = async (): Promise<unknown[]> => [
@@ -56,7 +56,7 @@ describe('fused multiply-add', () => {
     expect(await choice()).toEqual(['off', 'off'])
   })
 
-  it('that is off in a new run stays off', async () => {
+  it('stays off if it is off in a new run', async () => {
     const config = await writeConfig(folder('plain.yaml'), 'iterations: 1\n')
     expect(await runHere(train('fish', '--config', config, '--fma', 'off', '--out', folder('plain')))).toMatchObject({ status: 0, err: '' })
     expect(await readFile(folder('plain', 'config.yaml'), 'utf8')).toContain('\nfma: off\n')

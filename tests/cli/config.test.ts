@@ -37,7 +37,7 @@ async function complaint(text: string, flags: Record<string, unknown> = {}): Pro
 }
 
 describe('the effective configuration', () => {
-  it('is the published experiment where nothing else is said', async () => {
+  it('is by default the published experiment', async () => {
     for (const preset of ['growing', 'persistent', 'regenerating'] as const) {
       const { rule, size, padding, ...published } = presets[preset]
       const config = await loadConfig({ flags: { preset } })
@@ -55,7 +55,7 @@ describe('the effective configuration', () => {
     expect((await loadConfig({ file: folder('a.yaml'), flags: { preset: 'growing' } })).train.pool).toBe(0)
   })
 
-  it('mixes nothing of two types', async () => {
+  it('does not mix the fields of two types', async () => {
     await writeFile(folder('b.yaml'), 'train:\n  damage: { shape: rectangle }\n  optimiser: { type: sgd, momentum: 0.5 }\n')
     const config = await loadConfig({ file: folder('b.yaml') })
     expect(config.train.damage).toEqual({ shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 0.8], angle: [0, 0] })
@@ -80,7 +80,7 @@ describe('the effective configuration', () => {
     expect(configYaml(config)).toContain('  # Probability that a cell updates in a step\n  fireRate: 0.5\n')
   })
 
-  it('says all that a rule and a trainer can be told, and is the same when it is printed and read again', () => {
+  it('has every option of a rule and a trainer, and is the same when it is printed and read again', () => {
     const training = randomOf(record({ fields: trainingFields }))
     fc.assert(fc.property(rules, training, fc.nat(), ({ channels, living, ...rest }, options, n) => {
       const rule = defineRule({ ...rest, channels: { rgba: 4, ...channels }, living: living && { ...living, channel: living.channel + 4 } })
@@ -98,8 +98,8 @@ describe('the effective configuration', () => {
     }))
   })
 
-  it('says rules on every grid, whose table is that of defineRule', () => {
-    // Norms are of one group, since a cell perceives more or less then.
+  it('describes rules on every grid, by the table of defineRule', () => {
+    // Norms have one group, since the number of perceived numbers differs between grids.
     const anywhere = fc.tuple(rules, fc.constantFrom(1, 3)).map(([rule, grid]) => defineRule({
       ...rule, grid, update: { ...rule.update, norm: rule.update.norm && { ...rule.update.norm, groups: 1 } }, perceive: [...rule.perceive.filter(part => !isLearned(part) || (!kindOf(part).planar && !Object.values(part).some(Array.isArray))), filterNamesOn[grid][1]]
         .filter(part => isLearned(part) || filterNamesOn[grid].includes(typeof part === 'string' ? part : part.name)),
@@ -109,7 +109,7 @@ describe('the effective configuration', () => {
     }))
   })
 
-  it('takes the default for what a part leaves out, as its function does', () => {
+  it('takes the default for a field that a part leaves out, as its function does', () => {
     const given = ['{ type: attention, outputs: 7, heads: 2 }', '{ type: depthwise, filters: 2 }', '{ name: laplacian, factor: 16 }']
     const made = configOf(parse(`rule: { perceive: [${given.join(', ')}] }`) as Values)
     expect('config' in made && made.config.rule.perceive)
@@ -219,7 +219,7 @@ it('takes a value that an alias repeats', async () => {
   expect([config.train.steps, config.train.warmUp]).toEqual([[20, 30], { iterations: 4, from: [20, 30] }])
 })
 
-it('reads no file that is longer than a configuration can be, or has no end', async () => {
+it('reads no file that is too long for a configuration, or endless', async () => {
   await writeFile(folder('long.yaml'), Array.from({ length: 50_000 }, (_, i) => `k${i}: 1\n`).join(''))
   await expect(loadConfig({ file: folder('long.yaml') })).rejects.toThrow(/^config: .*long\.yaml has 488890 bytes, expected at most 131072\.$/)
   await expect(loadConfig({ file: '/dev/zero' })).rejects.toThrow('config: /dev/zero has more than 131072 bytes, expected at most 131072.')
@@ -310,12 +310,12 @@ describe('a mistake in a file', () => {
     ])
   })
 
-  it('names a key that objects are born with', async () => {
+  it('names a key that every object inherits', async () => {
     expect(await complaint('__proto__: 3')).toMatch(/^run\.yaml:1: there is no key "__proto__"; there are preset, data, rule, train, report, seed, /)
     expect(await complaint('constructor: 3')).toMatch(/^run\.yaml:1: there is no key "constructor"; there are preset, data, rule, train, report, seed, /)
   })
 
-  it('is not blamed for what a flag says, nor a flag for what it says', async () => {
+  it('is not reported for a mistake in a flag, nor the flag for one in the file', async () => {
     expect(await complaint('batch: 3', { batch: 'x' })).toBe('cellgrad train: --batch is "x", expected a whole number from 1 to 65536')
     expect(await complaint('batch: 0', { seed: 3 })).toBe('run.yaml:1: train.batch is 0, expected a whole number from 1 to 65536')
     expect(await complaint('seed: 3', { preset: 'persistent', batch: 2000 })).toBe('configuration: train.pool is 1024, expected 0, or at least batch (2000)')

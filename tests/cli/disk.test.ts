@@ -1,4 +1,4 @@
-// A disk that is full and a folder that vanishes end a run and a sweep in a sentence, and what was saved last is whole.
+// A full disk and a vanished folder end a run and a sweep with one sentence, and the last saved files are complete.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => removeDisk(disk))
 
 describe.skipIf(disk === null)('a full disk', () => {
-  it('ends a run, which goes on from its last checkpoint when there is room', async () => {
+  it('ends a run, which continues from its last checkpoint when there is room again', async () => {
     const path = join(disk!, 'run')
     const { status, err } = await run(['train', 'fish', '--config', folder('base.yaml'), '--out', path])
     const saved = (await readCheckpoint(join(path, 'checkpoint.safetensors'))).state.iteration
@@ -51,7 +51,7 @@ describe.skipIf(disk === null)('a full disk', () => {
     grow(90)
   })
 
-  it.runIf(long)('ends a sweep, whose runs have not failed, and which goes on when there is room', async () => {
+  it.runIf(long)('ends a sweep without failing its runs, and the sweep continues when there is room again', async () => {
     const sweep = (out: string) => run(['sweep', folder('sweep.yaml'), '--out', out, '--workers', '2'])
     const path = join(disk!, 'sweep')
     const { status, err } = await sweep(path)
@@ -91,7 +91,7 @@ describe('a folder that vanishes', () => {
   })
 })
 
-it.runIf(long)('a sweep whose output nobody reads saves what is under way, and says how to go on', async () => {
+it.runIf(long)('a sweep whose output nobody reads saves its runs, and says how to go on', async () => {
   const { child, result } = start(['sweep', folder('sweep.yaml'), '--out', folder('pipe'), '--workers', '1'])
   child.stdout!.once('data', () => child.stdout!.destroy())
   const { status, err } = await result
@@ -99,7 +99,7 @@ it.runIf(long)('a sweep whose output nobody reads saves what is under way, and s
   expect(err).toMatch(/^Stopped with \d of 2 candidates trained, since nobody reads the output any more\. Go on with:\n {2}npx cellgrad sweep \S+ --out \S+pipe\n$/)
 })
 
-it('a run that fails at once takes nothing away that was there before', async () => {
+it('a run that fails at once removes nothing that was there before', async () => {
   await mkdir(folder('theirs'))
   await writeFile(folder('theirs', 'model.safetensors'), 'mine')
   await writeFile(folder('two.yaml'), 'size: 6\npadding: 1\nrule: { channels: { rgba: 4, hidden: 4 } }\nthreads: 1\niterations: 1\n')

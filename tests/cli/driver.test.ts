@@ -1,4 +1,4 @@
-// What drives a sweep, with runs that are functions: whatever order they end in, each is trained once and the same is found.
+// The loop of a sweep, with functions in place of runs: whatever order they end in, each is trained once, with the same result.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -35,7 +35,7 @@ const outcomeBy = (loss: readonly (number | null)[]) => (batch: number, seed: nu
   return value === null ? { failed: 'no memory' } : { value: value + seed / 10 }
 }
 
-it('finds the same for any number of slots and any order, with every run trained once', async () => {
+it('has the same result for any number of slots and any order, with every run trained once', async () => {
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 9 }), turns, seeds, losses, fc.constantFrom(null, { least: 10 }, { least: 30, factor: 2 }), fc.option(fc.integer({ min: 200, max: 900 })), async (slots, drawn, list, loss, halving, budget) => {
     const made = plan(list, halving, budget)
     const [one, many] = [toy(1, [0], outcomeBy(loss)), toy(slots, drawn, outcomeBy(loss))]
@@ -50,7 +50,7 @@ it('finds the same for any number of slots and any order, with every run trained
   }))
 })
 
-it('ASHA trains every candidate, the best of the first third to the end, and no failed one on', async () => {
+it('ASHA trains every candidate, the best of the first third to the end, and no failed one any further', async () => {
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 9 }), turns, losses, async (slots, drawn, loss) => {
     const executor = toy(slots, drawn, outcomeBy(loss))
     const { candidates, isDone } = await drive(plan([0], { least: 10, wait: false }), executor, never, () => {})
@@ -64,7 +64,7 @@ it('ASHA trains every candidate, the best of the first third to the end, and no 
   }))
 })
 
-it('that is interrupted has what was trained, and goes on to the same', async () => {
+it('keeps what was trained when it is interrupted, and continues to the same result', async () => {
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), turns, fc.nat(12), losses, async (slots, drawn, after, loss) => {
     const made = plan([0, 1], { least: 10 })
     const controller = new AbortController()
@@ -77,7 +77,7 @@ it('that is interrupted has what was trained, and goes on to the same', async ()
   }))
 })
 
-it('whose computer fails stops all others, and then says why', async () => {
+it('stops all runs if the computer of one fails, and then says why', async () => {
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 5 }), turns, fc.integer({ min: 1, max: 7 }), async (slots, drawn, bad) => {
     let running = 0
     const executor = toy(slots, drawn, batch => {

@@ -39,7 +39,8 @@ beforeAll(async () => {
   for (const [task, text] of Object.entries(files)) await writeFile(folder(`${task}.yaml`), text)
 })
 
-// What befalls the automata of a task when they are judged, and what is said where that is no number. The images of a run without a pool live for one rollout.
+// The perturbations by which the automata of a task are judged, and the words if a recovery is not a number. Without a pool,
+// images to images live for one rollout only.
 const recoveries: Record<string, string[]> = { conditional: ['damage', 'mutation'], classification: ['mutation'], texture: ['damage'], trajectory: ['damage'] }
 const words = ['nothing was damaged', 'not finite']
 const recoveryRows = (task: string): string => (recoveries[task] ?? []).map(by => `recovery from ${by} %,(-?[\\d.e+]+,[\\d.e+]+|(${words.join('|')}),),\\d+\\n`).join('')
@@ -81,7 +82,7 @@ describe.each(Object.keys(files).filter(task => long || !['conditional', 'video'
   })
 })
 
-it('the best by validation is that of the least value', async () => {
+it('the best model by validation is the one with the least value', async () => {
   const { provenance } = await readModel(folder('classification-1', 'best.safetensors'))
   const rows = (await readFile(folder('classification-1', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line) as { iteration: number; validation: number })
   const least = Math.min(...rows.map(({ validation }) => validation))
@@ -111,7 +112,7 @@ it('is judged by other data', async () => {
   expect(await judged('--data', 'input=masks')).toMatchObject({ status: 2, err: expect.stringMatching(/inputs/) })
 })
 
-it('runs of any tasks are seen beside one another, step by step', async () => {
+it('runs of any tasks are drawn side by side, step by step', async () => {
   const names = ['classification-1', 'imageToImage-1', 'texture-1']
   for (const name of names) await cp(folder(name), folder('beside', name), { recursive: true })
   expect(await cellgrad('runs', 'beside', '--strips', 'beside.svg')).toMatchObject({ status: 0, err: '' })
@@ -131,7 +132,7 @@ it('fine-tunes a model: the layers that do not learn keep every bit', async () =
   expect(b.w2.toArray()).not.toEqual(a.w2.toArray())
 })
 
-it('trains beside a critic, with samples that are told nothing, and writes down how far it finds real and made images apart', async () => {
+it('trains beside a critic, with samples without a condition, and records the distance between real and made images', async () => {
   const critic = ['train.critic={ widths: [4], steps: 1, lossWeight: 1 }', 'train.dropped=0.2', 'report.tensorboard=true'].flatMap(text => ['--set', text])
   const trained = await cellgrad('train', 'imageToImage.yaml', ...critic, '--out', 'criticised')
   expect([trained.status, trained.err]).toEqual([0, ''])
@@ -143,7 +144,7 @@ it('trains beside a critic, with samples that are told nothing, and writes down 
   const [whole, resumed] = await Promise.all(['criticised', 'interrupted'].map(name => readFile(folder(name, 'checkpoint.safetensors'))))
   for (const tree of ['params', 'critic'] as const) expect(tensorsOf(resumed, tree)).toEqual(tensorsOf(whole, tree))
   expect(await cellgrad('evaluate', 'criticised')).toMatchObject({ status: 0, err: '' })
-  // What it makes of its examples and of files, as it learnt to, and guided.
+  // The results for its examples and for files, without and with guidance.
   for (const inputs of [[], ['photos/0.png']]) {
     const made: Buffer[] = []
     for (const scale of ['1', '3']) {
@@ -158,7 +159,7 @@ it('trains beside a critic, with samples that are told nothing, and writes down 
   expect(blind.err).toMatch(/critic is .*, expected null, or a task that has images, like imageToImageTask\.\n$/)
 })
 
-it('a rule with a head is trained, judged and applied by what it says of whole images', async () => {
+it('a rule with a head is trained, judged and applied by its output for whole images', async () => {
   const head = ['data.loss=head', 'rule.head={ outputs: 2, network: { hidden: [4] } }', 'validate.metric=accuracyOfImages'].flatMap(text => ['--set', text])
   const trained = await cellgrad('train', 'classification.yaml', ...head, '--out', 'headed')
   expect([trained.status, trained.err]).toEqual([0, ''])
@@ -170,14 +171,14 @@ it('a rule with a head is trained, judged and applied by what it says of whole i
   expect(said.out).toMatch(/^classes\/a\/0\.png: class [ab]\nclasses\/a\/0\.png: NQM [\d.e-]+\n$/)
 })
 
-it('goes on from a run whose file it extends, by the layer that is to learn', async () => {
+it('fine-tunes one layer of a run whose file it extends', async () => {
   await writeFile(folder('further.yaml'), 'extends: imageToImage-1/config.yaml\ntrain: { from: imageToImage-1/model.safetensors, trainable: last, iterations: 2 }\n')
   expect(await cellgrad('train', 'further.yaml', '--out', 'further')).toMatchObject({ status: 0, err: '' })
   const [a, b] = await Promise.all(['imageToImage-1', 'further'].map(async name => (await readModel(folder(name, 'model.safetensors'))).params.update))
   expect([b.w1.toArray(), b.w2.toArray()]).toEqual([a.w1.toArray(), expect.not.arrayContaining(Array.from(a.w2.toArray()))])
 })
 
-it('--set changes one channel and leaves the others, those of a recipe too', async () => {
+it('--set changes one channel and keeps the others, also those of a recipe', async () => {
   const set = { rule: { channels: { hidden: 5 } } }
   const channels = async (text: string): Promise<unknown> => {
     await writeFile(folder('set.yaml'), text)
@@ -207,7 +208,7 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   expect([several.status, several.out.match(/^.*(?=: class)/gm)]).toEqual([0, ['classes/a/2.png', 'photos/0.png', 'photos/1.png']])
   expect(await cellgrad('predict', 'classification-1', 'classes', 'classes/a', 'classes/b', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringContaining('there are no pictures, volumes or arrays in classes') })
   expect(await cellgrad('predict', 'classification-1', 'classes/a', 'classes/b/1.png', '--out', 'never')).toMatchObject({ status: 2, err: expect.stringMatching(/^cellgrad predict: the result of classes\/b\/1\.png would be called 1, like /) })
-  // An array of an .npz file is named as in data; what is made of its examples is one array.
+  // An array of an .npz file is named as in data; the results of its examples are one array.
   await writeFile(folder('some.npz'), zipOf({ 'photos.npy': encodeNpy({ shape: [2, 6, 6, 3], data: new Uint8Array(216).fill(200) }), 'x.npy': encodeNpy({ shape: [1], data: new Uint8Array(1) }) }, true))
   expect(await cellgrad('predict', 'imageToImage-1', 'some.npz:photos', '--out', 'each')).toMatchObject({ status: 0, err: '', out: 'each/some-photos.npy\n' })
   expect((await readNpy(folder('each', 'some-photos.npy'))).shape).toEqual([2, 6, 6, 1])
@@ -220,7 +221,7 @@ it('a trained rule is applied to a picture, and to a folder of them', async () =
   expect(growing).toMatchObject({ status: 2, err: expect.stringContaining('texture-1 is a rule without an input') })
 })
 
-it.each(Object.keys(files).filter(task => long || ['classification', 'texture'].includes(task)))('a run of %s writes what it makes of its own examples, those that were held out', async task => {
+it.each(Object.keys(files).filter(task => long || ['classification', 'texture'].includes(task)))('a run of %s writes what it makes of its own held-out examples', async task => {
   const own = await cellgrad('predict', `${task}-1`, '--out', `own-${task}`)
   expect([own.status, own.err]).toEqual([0, ''])
   const written = own.out.trimEnd().split('\n')
@@ -228,7 +229,7 @@ it.each(Object.keys(files).filter(task => long || ['classification', 'texture'].
   for (const path of written) expect((await readPng(folder(path))).width).toBeGreaterThan(0)
 })
 
-it('of what is larger than its training a rule sees windows, and of a file of several examples all', async () => {
+it('a rule covers inputs larger than its training by windows, and takes all examples of a file', async () => {
   await writeFile(folder('wide.png'), encodePng({ width: 15, height: 11, data: Float32Array.from(uniform(key(4), [660]).toArray(), (x, i) => (i % 4 === 3 ? 1 : x)) }))
   const sees = async (out: string, ...flags: string[]): Promise<Float32Array> => {
     const said = await cellgrad('predict', 'imageToImage-1', 'wide.png', '--out', out, '--steps', '12', ...flags)
@@ -259,7 +260,7 @@ describe('how sure a rule is', () => {
     expect(status).toBe(0)
   })
 
-  it('of a picture is a map beside the result, black where there is no chance', async () => {
+  it('is, for a picture, a map beside the result, which is black without randomness', async () => {
     const map = async (model: string, picture: string, out: string): Promise<{ nqm: number; white: number }> => {
       const file = `${out}/${picture.split('/').at(-1)!.replace('.png', '.uncertainty.png')}`
       const said = await cellgrad('predict', model, picture, '--out', out, '--steps', '8', '--runs', '4')
@@ -277,14 +278,14 @@ describe('how sure a rule is', () => {
     }
   })
 
-  it('or by the last steps of one run', async () => {
+  it('is also computed from the last steps of one run', async () => {
     const said = await cellgrad('predict', 'unsure', 'photos/1.png', '--out', 'last', '--steps', '8', '--last', '3')
     expect(said).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^last\/1\.png\nphotos\/1\.png: NQM [\d.]+\nlast\/1\.uncertainty\.png\n$/) })
     expect((await cellgrad('evaluate', 'unsure', '--steps', '8', '--last', '3', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n.*\nall,[\d.]+,/s)
     expect(await cellgrad('evaluate', 'unsure', '--steps', '8', '--last', '9')).toMatchObject({ status: 2, err: 'cellgrad evaluate: --last is 9, expected a whole number, at most 8\n' })
   })
 
-  it('of each example of a run, and whether it errs where it is not', async () => {
+  it('is reported for each example of a run, with how well it finds errors', async () => {
     const judged = await cellgrad('evaluate', 'unsure', '--runs', '3', '--steps', '8', '--format', 'json')
     expect([judged.status, judged.err]).toEqual([0, ''])
     const rows = JSON.parse(judged.out) as { example: number | string; nqm: number; wrong: number; auroc: number }[]
@@ -296,7 +297,7 @@ describe('how sure a rule is', () => {
     // Where all cells are equally sure, deviations say nothing of errors.
     const still = await cellgrad('evaluate', 'classification-1', '--runs', '2', '--format', 'csv')
     expect(still).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n(\d,0,[\d.]+,(0\.5)?\n)+all,0,[\d.]+,(0\.5)?\n$/) })
-    // Of textures no truth is known.
+    // Textures have no known truth.
     expect((await cellgrad('evaluate', 'texture-1', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,,\nall,[\d.]+,,\n$/)
     const refused = await Promise.all([['--runs', '1'], ['--runs', '1.5'], ['--runs', '3', '--seeds', '2']].map(flags => cellgrad('evaluate', 'unsure', ...flags)))
     expect(refused.map(({ err }) => err)).toEqual([
@@ -306,7 +307,7 @@ describe('how sure a rule is', () => {
   })
 })
 
-it('makes pictures out of noise alone, each out of another', async () => {
+it('makes pictures out of noise, each from different noise', async () => {
   await writeFile(folder('imagine.yaml'), 'extends: denoising.yaml\nvalidate: null\nreport: { examples: 2 }\ndata: { levels: 3 }\ntrain: { iterations: 1 }\n')
   expect(await cellgrad('train', 'imagine.yaml', '--out', 'imagining')).toMatchObject({ status: 0, err: '' })
   expect(await cellgrad('predict', 'imagining', '--out', 'imagined')).toMatchObject({ status: 0, err: '', out: 'imagined/0.png\nimagined/1.png\n' })
@@ -318,7 +319,7 @@ it('makes pictures out of noise alone, each out of another', async () => {
 it('becomes one picture after another', async () => {
   await writeFile(folder('trajectory.yaml'), `task: trajectory\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2 }, perceive: [identity, sobelX], ${update} }\n${small}  readouts: [1, 2]\n`)
   expect(await cellgrad('train', 'trajectory.yaml', '--iterations', '1', '--out', 'trajectory')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('Learning trajectory from 1 example of 7×7 cells') })
-  // Damaged after the first picture, judged at the last; and how sure it is, cell by cell.
+  // Damaged after the first picture, judged at the last; and its uncertainty, cell by cell.
   const judged = await cellgrad('evaluate', 'trajectory', '--seeds', '2', '--format', 'csv')
   expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(new RegExp(`^metric,mean,std,examples\nloss,[\\d.]+,[\\d.]+,1\n${recoveryRows('trajectory')}$`)) })
   expect((await cellgrad('evaluate', 'trajectory', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
@@ -326,7 +327,7 @@ it('becomes one picture after another', async () => {
   expect(few).toMatchObject({ status: 1, err: 'trainer: readouts is [1], expected a list of 2 numbers of steps, as the task has.\n' })
 })
 
-it('a run of growing is judged by its loss and by what it repairs', async () => {
+it('a run of growing is judged by its loss and by its recovery', async () => {
   expect((await cellgrad('train', '🦎', '--set', 'data.size=5', '--set', 'data.padding=1', '--set', 'train.batch=2', '--set', 'train.steps=[2, 4]', '--set', 'train.iterations=1', '--out', 'grown')).status).toBe(0)
   const { status, out, err } = await cellgrad('evaluate', 'grown', '--seeds', '1', '--format', 'csv', '--out', 'grown.png')
   expect([status, err]).toEqual([0, ''])
@@ -335,7 +336,7 @@ it('a run of growing is judged by its loss and by what it repairs', async () => 
   expect((await cellgrad('evaluate', 'grown', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
 })
 
-it('a run whose file has no sections yet goes on, with the bits that it would have had', async () => {
+it('a run whose file has no sections yet resumes, and ends with the bits that it would have had', async () => {
   const { data, train, ...others } = parse(await readFile(folder('grown', 'config.yaml'), 'utf8')) as Record<string, object>
   await cp(folder('grown'), folder('old'), { recursive: true })
   await writeFile(folder('old', 'config.yaml'), stringify({ ...others, ...data, ...train }))
@@ -345,7 +346,7 @@ it('a run whose file has no sections yet goes on, with the bits that it would ha
   expect(await readFile(folder('old', 'config.yaml'), 'utf8')).toBe(await readFile(folder('grown', 'config.yaml'), 'utf8'))
 })
 
-it('growing is fine-tuned too: from a model, by its last layer, and no run is left where that model is another one', async () => {
+it('growing is fine-tuned too: the last layer of a model; if the model does not fit, no run is left behind', async () => {
   const sizes = ['--size', '6', '--padding', '1', '--batch', '2', '--iterations', '2', '--set', 'train.steps=[2, 4]']
   const from = (model: string, ...more: string[]) => cellgrad('train', '🐠', ...sizes, '--set', `train.from=${model}`, ...more)
   const tuned = await from('grown/model.safetensors', '--set', 'train.trainable=last', '--out', 'tuned-2')
@@ -359,7 +360,7 @@ it('growing is fine-tuned too: from a model, by its last layer, and no run is le
   expect(existsSync(folder('never'))).toBe(false)
 })
 
-it('a file extends another one, --set is laid over both, and a mistake is told where it stands', async () => {
+it('a file extends another one, --set overrides both, and a mistake is reported with its place', async () => {
   await mkdir(folder('more'))
   await writeFile(folder('more', 'other.yaml'), 'extends: ../texture.yaml\ntrain: { batch: 3 }\ndata: { levels: 1, size: 18 }\n')
   expect((await cellgrad('train', 'more/other.yaml', '--set', 'iterations=1', '--set', 'data.size=17', '--out', 'extended')).status).toBe(0)
@@ -398,7 +399,7 @@ it('a sweep over the folds of an experiment is a cross-validation', async () => 
   expect(await readFile(folder('folds', 'best.yaml'), 'utf8')).toMatch(/^task: imageToImage\n/m)
 })
 
-it('ends at the end of its patience, by a metric of its task, and says so in its report', async () => {
+it('ends when its patience is over, by a metric of its task, and says so in its report', async () => {
   const said = await cellgrad('train', 'classification.yaml', '--set', 'validate.metric=accuracyOfImages', '--set', 'validate.patience=2', '--set', 'train.rate=0', '--set', 'train.iterations=50', '--set', 'report={ every: 2, metrics: [accuracyOfImages], tensorboard: true }', '--out', 'patient')
   expect([said.status, said.err]).toEqual([0, ''])
   expect(said.out).toContain('Ended after iteration 3 of 50: 2 validations were not better than that of iteration 1.\n') // at a rate of 0 none is
@@ -415,7 +416,7 @@ it('ends at the end of its patience, by a metric of its task, and says so in its
   expect(existsSync(folder('never'))).toBe(false)
 })
 
-it('several seeds and all folds are runs of their own, compared; it goes on where it was', async () => {
+it('several seeds and all folds are runs of their own, compared, and can be resumed', async () => {
   const args = ['imageToImage.yaml', '--set', 'train.iterations=1', '--set', 'seeds=2', '--set', 'validate.fold=all', '--out', 'several']
   const said = await cellgrad('train', ...args)
   expect([said.status, said.err]).toEqual([0, ''])
@@ -439,7 +440,7 @@ it('several seeds and all folds are runs of their own, compared; it goes on wher
   expect((await readFile(folder('several', 'report.csv'), 'utf8')).trimEnd().split('\n').map(line => line.split(','))).toEqual([head, ...rows])
 })
 
-// What is long above, in little: that the task can be trained from a file and judged at all.
+// A short version of the long tests above: the task can be trained from a file and judged at all.
 it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async task => {
   expect(await cellgrad('train', `${task}.yaml`, '--iterations', '1', '--out', `little-${task}`)).toMatchObject({ status: 0, err: '' })
   expect(await cellgrad('evaluate', `little-${task}`, '--runs', '2', '--format', 'csv')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^example,nqm,wrong,auroc\n\d/) })
@@ -450,7 +451,7 @@ it.each(long ? [] : ['conditional', 'video'])('%s is trained and judged', async 
   expect(width / height).toBeCloseTo({ conditional: 16 / 16, video: 22 / 22 }[task]!, 5)
 })
 
-it('a data set that can be fetched and is not there is named with the command that fetches it', async () => {
+it('a missing data set that can be fetched is named with the command that fetches it', async () => {
   expect(await cellgrad('train', 'digits')).toEqual({ status: 2, out: '', err: expect.stringMatching(/^cellgrad train: there is no data\/mnist; this fetches it: .* data mnist\n$/) })
 })
 

@@ -1,4 +1,4 @@
-// cellgrad export: a page of a model, and what is said where there can be none.
+// cellgrad export: the page of a model, and refusals of models that cannot have one.
 
 import { readdir, readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-// Folders of runs: one process in each, one for each process, of a name that a folder may have, and none left in vain.
+// Folders of runs: one process in each, one for each process, with a valid name, and none left over.
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
@@ -20,13 +20,13 @@ const here = encodeURIComponent(hostname())
 const refused = (path: string): Promise<string> => lock(path).then(release => { release(); return '' }, (error: Error) => error.message)
 
 describe('a lock', () => {
-  it('is held by one at a time, given back, and nothing remains of it', async () => {
+  it('is held by one process at a time, and leaves nothing when it is released', async () => {
     await mkdir(folder('once'))
     for (let i = 0; i < 3; i++) (await lock(folder('once')))()
     expect(await readdir(folder('once'))).toEqual([])
   })
 
-  it('that is nobody\'s any more is passed over, and removed: no such process, or one that started later', async () => {
+  it('is ignored and removed if it is stale: no such process, or one that started later', async () => {
     await mkdir(folder('stale'))
     expect(startOf(2 ** 22 + 1)).toBe(null)
     await writeFile(folder('stale', `.cellgrad-${2 ** 22 + 1}@${startOf(process.pid)}@${here}.lock`), '')
@@ -36,7 +36,7 @@ describe('a lock', () => {
     release()
   })
 
-  it('of a living process is said with its number and time', async () => {
+  it('of a living process is reported with its number and time', async () => {
     await mkdir(folder('held'))
     const file = folder('held', `.cellgrad-${process.ppid}@${startOf(process.ppid)}@${here}.lock`)
     await writeFile(file, '')
@@ -58,7 +58,7 @@ describe('a lock', () => {
 })
 
 describe('a target', () => {
-  it('that is opaque gets a word, however it is fitted, and one that is transparent nothing but a refusal', async () => {
+  it('is accepted with a remark if it is opaque, however it is fitted, and refused if it is transparent', async () => {
     const picture = (alphas: number[]): Promise<void> => writeFile(folder('p.png'), encodePng({
       width: alphas.length, height: 1, data: Float32Array.from(alphas.flatMap(alpha => [0, 0, 0, alpha])),
     }))
@@ -124,7 +124,7 @@ describe('train', () => {
     expect((await readdir(folder())).filter(name => name.startsWith('.-'))).toEqual([])
   })
 
-  it('says in a sentence where no folder can be made', async () => {
+  it('says in a sentence if no folder can be made', async () => {
     const config = await loadConfig({ flags: { target: 'fish' } })
     const picture = await loadTarget(config)
     const [file, long] = [folder('a file'), folder('x'.repeat(300))]

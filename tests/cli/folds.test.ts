@@ -1,5 +1,5 @@
 // Cross-validation by a sweep over the folds, on pictures that are made here: subjects stay together, each example is held
-// out once, and ASHA trains the best fold on.
+// out once, and ASHA continues the training of the best fold.
 
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { parse } from 'yaml'
@@ -34,7 +34,7 @@ report: { tensorboard: true }
   await writeFile(folder('folds.yaml'), 'base: base.yaml\nfields: { validate.fold: [0, 1, 2] }\nhalving: { least: 1, factor: 3, wait: false }\n')
 })
 
-it('is trained fold by fold, of which the best goes on; a subject is in one fold, and an example is held out once', async () => {
+it('trains each fold, and the best one further; a subject is in one fold, and an example is held out once', async () => {
   const { status, err } = await run(['sweep', folder('folds.yaml'), '--out', folder('out'), '--workers', '2'])
   expect([status, err]).toEqual([0, ''])
   const report = await readFile(folder('out', 'report.md'), 'utf8')
@@ -54,7 +54,7 @@ it('is trained fold by fold, of which the best goes on; a subject is in one fold
     held.push(test)
     const about = JSON.parse(await readFile(folder('out', 'runs', id, 'about.json'), 'utf8')) as { data: object }[]
     expect(Object.keys(about[0].data)).toContain(folder('subjects.txt'))
-    // TensorBoard compares the folds by their loss and by what they are judged by.
+    // TensorBoard compares the folds by their loss and by their validation.
     const [name] = (await readdir(folder('out', 'runs', id, 'tensorboard'))).sort()
     const events = readEvents(await readFile(folder('out', 'runs', id, 'tensorboard', name)))
     const [{ experiment: table }] = events.flatMap(({ summary }) => summary?.value ?? []).filter(({ tag }) => tag === '_hparams_/experiment').map(({ metadata }) => readHparams(metadata!.plugin_data.content!))

@@ -1,6 +1,6 @@
-// Runs the command line in the process of the tests. What a command says and makes is the same there as in a process of
-// its own, which takes longer to load the program and to compile what it runs than most commands take. Where the process
-// itself is what matters (its signals, its flags, a GPU, a reader that is gone), tests use run.ts.
+// Runs the command line in the process of the tests. Its output and its files are the same as in a process of
+// its own, which would take longer to load and compile the program than most commands take. Tests of the process
+// itself (its signals, its flags, a GPU, a reader that is gone) use run.ts.
 
 import type { EventEmitter } from 'node:events'
 import { format } from 'node:util'
@@ -8,18 +8,18 @@ import { commandLine } from '../../src/cli/command-line.ts'
 import { bundled } from '../bundled.ts'
 import type { Result } from './run.ts'
 
-/** Where a command listens; a process of its own would end with it. */
+/** The events to which a command listens; in a process of its own, its listeners would end with it. */
 const heard: readonly (readonly [EventEmitter, string])[] = [
   ...['SIGHUP', 'SIGINT', 'SIGTERM', 'disconnect', 'exit'].map(event => [process, event] as const),
   [process.stdout, 'error'], [process.stderr, 'error'],
 ]
 
-// Others listen in this process too; that they are many is no warning of a command's.
+// This process has other listeners too; Node's warning about many of them says nothing about a command.
 for (const [emitter] of heard) emitter.setMaxListeners(Infinity)
 
 let last: Promise<unknown> = Promise.resolve()
 
-/** Runs `cellgrad …args` to its end, after those before: they share the folder, the output and the environment. */
+/** Runs `cellgrad …args` to its end, after earlier ones have ended: they share the folder, the output and the environment. */
 export function runHere(args: readonly string[], { cwd = process.cwd() }: { cwd?: string } = {}): Promise<Omit<Result, 'signal'>> {
   const result = last.then(() => command(args, cwd))
   last = result.catch(() => {})
@@ -56,7 +56,7 @@ async function command(args: readonly string[], cwd: string): Promise<Omit<Resul
   }
 }
 
-/** A stream's `write` that hands its text to `take`. */
+/** A stream's `write` that passes its text to `take`. */
 function taking(take: (text: string) => void): typeof process.stdout.write {
   return (chunk: string | Uint8Array, ...rest: unknown[]) => {
     take(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())

@@ -16,7 +16,7 @@ it.each(['SIGHUP', 'SIGINT', 'SIGTERM'] as const)('the first %s is caught, the s
   child.stderr.on('data', (data: Buffer) => { out += data.toString() })
   child.stdout.on('data', (data: Buffer) => {
     out += data.toString()
-    // Each answer brings about the next signal.
+    // Each answer triggers the next signal.
     if (out.endsWith('ready\n') || out.endsWith(`${name}\n`)) child.kill(name)
   })
   expect(await ended).toBe(name)

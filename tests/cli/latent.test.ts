@@ -1,5 +1,5 @@
-// Automata in latents, as a file says them: the autoencoder is trained first, then the rule; a run that was stopped in either goes on
-// as if it had not been; and what uses the model decodes it.
+// Automata in latents, from a file: the autoencoder is trained first, then the rule; a run that was stopped during either
+// ends as if it had not been; and every command that uses the model decodes its states.
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 const bytesOf = (run: string, ...names: string[]): Promise<Buffer[]> => Promise.all(names.map(name => readFile(folder(run, `${name}.safetensors`))))
 
-it('is trained, and a run that was stopped in the midst of either ends with the same bits', async () => {
+it('is trained, and a run that was stopped in the middle of either ends with the same bits', async () => {
   const whole = await cellgrad('train', 'latent.yaml', '--out', 'whole')
   expect([whole.status, whole.err]).toEqual([0, ''])
   expect(whole.out).toMatch(/^First an autoencoder of 3 pictures, 4 iterations\n(iteration \d\/4 .*\n)+The autoencoder is trained, error [\d.e-]+; now the rule, in its latents\nLearning latent from 2 examples of 3×3 cells, 4 iterations, in whole\n/)
@@ -83,7 +83,7 @@ it('Ctrl-C saves the autoencoder and says how to go on', async () => {
   expect(existsSync(folder('stopped', 'model.safetensors'))).toBe(false)
 })
 
-it('lives in the latents of the autoencoder that its folder holds, which no training of the rule changes', async () => {
+it('lives in the latents of the autoencoder in its folder, which the training of the rule does not change', async () => {
   const { codec, rule, provenance } = await readModel(folder('whole', 'model.safetensors'))
   const autoencoder = defineAutoencoder({ channels: 4, latent: 2, widths: [4, 6], code: { type: 'vq', entries: 8 } })
   expect([codec!.autoencoder, rule.channels, provenance.grid]).toEqual([autoencoder, { latent: 2, hidden: 2, condition: 2 }, '3'])
@@ -92,7 +92,7 @@ it('lives in the latents of the autoencoder that its folder holds, which no trai
   expect([state.iteration, numbers(state.params)]).toEqual([4, numbers(codec!.params)])
 })
 
-it('is judged, applied and played by what is decoded', async () => {
+it('is judged, applied and played by its decoded pictures', async () => {
   const judged = await cellgrad('evaluate', 'whole', '--seeds', '1', '--format', 'json', '--out', 'made.png')
   expect([judged.status, judged.err]).toEqual([0, ''])
   expect(Object.keys(JSON.parse(judged.out) as object)).toEqual(['loss', 'mse', 'l1', 'recovery from damage %', 'recovery from mutation %'])
@@ -125,7 +125,7 @@ it('may begin from the latents of other pictures', async () => {
   expect(Object.keys(JSON.parse((await cellgrad('evaluate', 'from', '--seeds', '1', '--format', 'json')).out) as object)).toEqual(['loss', 'mse', 'l1', 'recovery from damage %'])
 })
 
-it('is in the docs as it is trained', async () => {
+it('is trained as the docs describe it', async () => {
   const [text] = /(?<=```yaml\n)task: latent\n[^]*?(?=```)/.exec(await readFile('docs/experiments.md', 'utf8'))!
   await writeFile(folder('docs.yaml'), text)
   const few = ['data.size=16', 'data.padding=4', 'data.autoencoder.iterations=1', 'train.iterations=1', 'train.pool=8', 'report.metrics=[loss]']

@@ -27,7 +27,7 @@ it('cut off after any byte and opened at any iteration that is whole, the file h
     const records = (await readFile(path, 'utf8')).split('\n').slice(0, -1).map(line => JSON.parse(line) as Record<string, number>)
     expect(records.map(record => record.iteration)).toEqual(Array.from({ length: Math.max(first, iteration) }, (_, i) => i + 1))
     for (const record of records) expect(record.log10Loss).toBeCloseTo(-Math.log10(record.iteration), 12)
-    // The clock of a resumed run goes on where it stood.
+    // The clock of a resumed run continues from its last time.
     expect(records.at(-1)?.seconds ?? 0).toBe(first > iteration ? +(iteration > 0) + 1 : +(iteration > 0))
   }))
 })
@@ -47,7 +47,7 @@ it('a line has the fields that the documentation names, in their order, and no o
   expect(Object.values(after).every(Number.isFinite)).toBe(true)
 })
 
-it('lines that something has spoilt are left out and counted; the others stay as they are', async () => {
+it('damaged lines are left out and counted; the others stay as they are', async () => {
   const spoilt = fc.constantFrom('', 'x', '{', '7', 'null', '[1]', '{"iteration":2', '{"iteration":"2","loss":1,"seconds":1}', '{"iteration":2,"loss":null,"seconds":1}', '\u0000\u0000')
   await fc.assert(fc.asyncProperty(fc.array(fc.option(spoilt), { maxLength: 8 }), async list => {
     const path = folder('spoilt.jsonl')

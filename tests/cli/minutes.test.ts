@@ -18,7 +18,7 @@ const schedule = fc.oneof(
   fc.tuple(length, length).map(([stable, decay]) => wsd(1, { warmUp: 0, stable, decay })),
 )
 
-it('a stretched schedule says at k·t what the schedule said at t', () => {
+it('a stretched schedule has at k·t the rate that the schedule had at t', () => {
   fc.assert(fc.property(schedule, fc.nat(120), fc.integer({ min: 1, max: 9 }), (rate, t, k) => {
     expect(rateAt(stretchedRate(rate, k), k * t)).toBeCloseTo(rateAt(rate, t), 10)
   }))
@@ -52,10 +52,10 @@ it('a configuration is stretched as a whole, and shrunk to one that can be read'
   }))
 })
 
-it('samples on their way from one cell count three quarters of those that are grown', async () => {
+it('samples that grow from one cell take three quarters of the time of grown ones', async () => {
   const small = { size: 4, padding: 1, batch: 4, steps: [2, 3] as [number, number] }
   const target = { width: 6, height: 6, data: new Float32Array(144).fill(1) }
-  // A clock that moves by half a second whenever it is looked at: as long as an iteration takes.
+  // A clock that moves by half a second whenever it is read: the time of an iteration.
   let now = 0
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 500))
   const fit = async (flags: Record<string, unknown>): Promise<number> => (
@@ -99,7 +99,7 @@ it('a run ends in time on a machine that becomes busy, or free, and goes through
   }
 })
 
-it('--minutes makes a run of as many iterations as fit, which its configuration says', async () => {
+it('--minutes makes a run with as many iterations as fit, and writes them into its configuration', async () => {
   const config = await writeConfig(folder('run.yaml'), 'iterations: 1000000\n')
   const { status, out, err } = await run(['train', 'fish', '--config', config, '--minutes', '0.01', '--out', folder('short')])
   expect([status, err]).toEqual([0, ''])
@@ -110,11 +110,11 @@ it('--minutes makes a run of as many iterations as fit, which its configuration 
   expect(Number(/ at: \[(\d+)\]/.exec(written)?.[1])).toBe(Math.round((2001 * planned) / 1e6))
 })
 
-it('what it decides on the way stands in the configuration, which makes the same run again without a clock', async () => {
+it('its decisions on the way are in the configuration, which repeats the run without a clock', async () => {
   const config = await writeConfig(
     folder('slow.yaml'), 'optimiser: { type: adam, rate: { type: cosine, rate: 0.002, length: 1000 } }\niterations: 1000\n',
   )
-  // Whoever looks at it, it is 10 ms later: so a run, which looks more often than the measurement, takes longer than that says.
+  // A clock that moves by 10 ms whenever it is read: a run reads it more often than the measurement does, so it takes longer.
   const clock = asModule('let now = 0; performance.now = () => now += 10')
   const timed = await run(['train', 'fish', '--config', config, '--minutes', '0.05', '--out', folder('timed')], { imports: [clock] })
   expect([timed.status, timed.err]).toEqual([0, ''])

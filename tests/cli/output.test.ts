@@ -1,4 +1,4 @@
-// What is printed, and what happens where it cannot be: words steer no terminal, and losing the output loses no work.
+// Printed text, and what happens if it cannot be printed: text cannot control the terminal, and losing the output loses no work.
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
@@ -19,7 +19,7 @@ const anyText = fc.string({ unit: 'binary', maxLength: 20 })
 const steering = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/
 
 describe('words', () => {
-  it('steer no terminal, and those that do not are left alone', () => {
+  it('are escaped if they would control the terminal, and otherwise unchanged', () => {
     fc.assert(fc.property(anyText, text => {
       expect(printable(text)).not.toMatch(steering)
       let written = ''
@@ -30,7 +30,7 @@ describe('words', () => {
     for (const text of ['👩‍👩‍👧 👁️ é ﷽', String.raw`a\b 'c'`]) expect(printable(text)).toBe(text)
   })
 
-  it('are broken between each other, and all of them are there', () => {
+  it('are wrapped between words, and none is lost', () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', '🦎', '漢'), minLength: 1, maxLength: 9 })
     fc.assert(fc.property(fc.array(word, { minLength: 1, maxLength: 30 }), fc.integer({ min: 20, max: 80 }), (words, width) => {
       const lines = wrap(words.join(' '), width)
@@ -53,7 +53,7 @@ describe('words', () => {
     }), { numRuns: 20 })
   })
 
-  it('to be copied call the program as it was called', () => {
+  it('that can be copied call the program as it was called', () => {
     const script = process.argv[1]
     try {
       for (const [called, again] of [
@@ -70,7 +70,7 @@ describe('words', () => {
     }
   })
 
-  it('of a user steer no terminal, wherever they come from', async () => {
+  it('of a user cannot control the terminal, wherever they come from', async () => {
     const evil = '\x1b]0;x\x07\x9b2J\n.png'
     const config = await writeConfig(folder('run.yaml'), 'iterations: 1\n')
     const results = await Promise.all([
@@ -97,7 +97,7 @@ async function savedIn(name: string): Promise<number> {
 }
 
 describe('a run whose output is lost saves first', () => {
-  it('where nobody reads a pipe any more', async () => {
+  it('when nobody reads a pipe any more', async () => {
     const { child, result } = start(await endless('pipe'))
     child.stdout!.once('data', () => child.stdout!.destroy())
     const { status, signal, err } = await result
@@ -109,7 +109,7 @@ describe('a run whose output is lost saves first', () => {
     expect(existsSync(folder('pipe', 'growth.gif'))).toBe(true)
   })
 
-  it.runIf(existsSync('/dev/full'))('where the disk is full', async () => {
+  it.runIf(existsSync('/dev/full'))('when the disk is full', async () => {
     const full = openSync('/dev/full', 'w')
     const { result } = start(await endless('full'), { stdout: full })
     const { status, signal, err } = await result
@@ -121,8 +121,8 @@ describe('a run whose output is lost saves first', () => {
     expect(sentence).toBe(`Stopped and saved after iteration ${iteration} of 100000, since the output cannot be written (ENOSPC: no space left on device, write). Go on with:`)
   })
 
-  it.runIf(long)('where the terminal has vanished', async () => {
-    // Both outputs fail from the third write on, as those of a terminal that is gone do.
+  it.runIf(long)('when the terminal is gone', async () => {
+    // Both outputs fail from the third write on, like those of a terminal that is gone.
     const vanish = asModule(`let count = 0
       for (const stream of [process.stdout, process.stderr]) {
         const write = stream._write
@@ -144,7 +144,7 @@ it.runIf(existsSync('/dev/full'))('every command says in one sentence that it co
   for (const result of results) expect(result).toEqual({ status: 1, signal: null, out: '', err: 'output: cannot write (ENOSPC: no space left on device, write)\n' })
 })
 
-it('grow writes its file though nobody reads what it says', async () => {
+it('grow writes its file although nobody reads its output', async () => {
   const { child, result } = start(['grow', '--steps', '30', '--size', '24', '--out', folder('grown.gif')])
   child.stdout!.once('data', () => child.stdout!.destroy())
   expect(await result).toMatchObject({ signal: null, err: '' })

@@ -1,5 +1,5 @@
-// Sweeps by a queue in Redis: workers are killed at moments drawn at random, Redis is killed and started again, and every
-// result is there once, the same as that of an undisturbed sweep. There are 40 runs, with CELLGRAD_LONG.
+// Sweeps by a queue in Redis: workers are killed at random moments, Redis is killed and restarted, and every
+// result is there once, the same as that of an undisturbed sweep. With CELLGRAD_LONG there are 40 runs.
 //
 //     CELLGRAD_SEED=1234 npx vitest run tests/cli/queue.test.ts     the moments of a run that failed
 
@@ -30,7 +30,7 @@ async function results(name: string): Promise<Record<string, unknown>> {
 }
 
 describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
-  it.runIf(long)('comes to what an undisturbed one comes to, whoever is killed', async () => {
+  it.runIf(long)('has the result of an undisturbed one, whichever processes are killed', async () => {
     console.log(`kill -9 at moments of seed ${seed}`)
     const moment = (i: number): number => uniformAt(key(seed), i)
     const runs = 40
@@ -71,7 +71,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 1_200_000)
 
-  it.runIf(long)('goes by TLS with a password, to a server whose certificate is trusted and to no other', async () => {
+  it.runIf(long)('uses TLS with a password, only with a server whose certificate is trusted', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 8\nreport: { tensorboard: true }\n')
     await writeFile(folder('two.yaml'), 'base: base.yaml\nfields: { batch: [2, 3] }\n')
     await mkdir(folder('tls'))
@@ -96,7 +96,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it.runIf(long)('ends a worker that has other data than the sweep, and leaves the runs to others', async () => {
+  it.runIf(long)('ends a worker whose data are not those of the sweep, and leaves the runs to others', async () => {
     const [here, there] = [folder('here'), folder('there')]
     for (const [at, picture] of [[here, 'lizard-1f98e'], [there, 'butterfly-1f98b']]) {
       await mkdir(at)
@@ -166,7 +166,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it.runIf(long)('may be two sweeps of the same runs at once: both have all results', async () => {
+  it.runIf(long)('may run twice at once with the same runs: both sweeps get all results', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 8\n')
     await writeFile(folder('pair.yaml'), 'base: base.yaml\nfields: { batch: [2, 3, 4] }\n')
     await mkdir(folder('shared'))
@@ -207,7 +207,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it.runIf(long)('ends where it is told to, though Redis is away, and so does its worker', async () => {
+  it.runIf(long)('ends when it is told to, even while Redis is away, and so does its worker', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 100000\n')
     await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
     await mkdir(folder('away'))
@@ -229,7 +229,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it.runIf(long)('tells of a run that fails, and tries it again when its folder is deleted', async () => {
+  it.runIf(long)('reports a run that fails, and tries it again when its folder is deleted', async () => {
     const cwd = folder('failing')
     await mkdir(cwd)
     await writeConfig(join(cwd, 'base.yaml'), 'iterations: 4\n')
@@ -254,7 +254,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it.runIf(long)('whose worker nobody listens to any more puts its run back, and says so', async () => {
+  it.runIf(long)('has a worker that returns its run and says so, when its output can no longer be written', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 400\n')
     await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
     await mkdir(folder('deaf'))
@@ -270,14 +270,14 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     }
   }, 300_000)
 
-  it('has workers that remove what killed ones have left, and nothing of the living', async () => {
+  it('has workers that remove the folders of killed ones, and none of living ones', async () => {
     const [dead, living] = [nameOfProcess().replace(/-\d+@/, '-1@'), nameOfProcess()].map(name => `cellgrad-worker-${name}-a1B2c3`)
     for (const name of [dead, living]) await mkdir(folder('left', name, 'runs', 'x'), { recursive: true })
     await run(['worker', '--queue', 'redis://127.0.0.1:1'], { env: { TMPDIR: folder('left') } })
     expect(await readdir(folder('left'))).toEqual([living])
   })
 
-  it('has workers of one version, the same backend and the same data', () => {
+  it('has only workers of the same version, with the same backend and the same data', () => {
     const sweep = { cellgrad: '1.2.3', backend: 'cpu', fma: false, data: { 'a.png': 'abc' } } as const
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abc', 'b.png': 'x' } }, sweep)).toBeNull()
     expect(differenceOf({ ...sweep, cellgrad: '1.2.4' }, sweep)).toBe('worker: this is cellgrad 1.2.4, but the sweep is cellgrad 1.2.3')
@@ -286,7 +286,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
     expect(differenceOf({ ...sweep, data: { 'a.png': 'abd' } }, sweep)).toBe('worker: a.png is not here as the sweep has it')
   })
 
-  it('is refused in one sentence where Redis is not, or does not know the password', async () => {
+  it('is refused in one sentence if there is no Redis, or the password is wrong', async () => {
     await writeConfig(folder('base.yaml'), 'iterations: 4\n')
     await writeFile(folder('one.yaml'), 'base: base.yaml\nfields: { batch: [2] }\n')
     await mkdir(folder('other'))

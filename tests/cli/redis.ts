@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The program; undefined where it is not installed. */
+/** The path of the program; undefined if it is not installed. */
 export const redisServer: string | undefined = (process.env.PATH ?? '').split(delimiter)
   .map(folder => join(folder, 'redis-server')).find(path => {
     try {
@@ -27,7 +27,7 @@ export type RunningRedis = {
 /**
  * Starts Redis with its files in a folder.
  *
- * @param tls whether it speaks TLS alone, with a certificate made for the test: ca.crt in the folder is to be trusted
+ * @param tls whether it accepts only TLS, with a certificate made for the test, whose authority is ca.crt in the folder
  */
 export async function startRedis(folder: string, password?: string, tls: boolean = false): Promise<RunningRedis> {
   const file = (name: string): string => join(folder, name)
@@ -63,7 +63,7 @@ export async function startRedis(folder: string, password?: string, tls: boolean
   }
 }
 
-/** An authority of the test's own, and a certificate for this computer that it has signed. */
+/** A certificate authority for the test, and a certificate for this computer that it has signed. */
 function makeCertificate(file: (name: string) => string): void {
   const openssl = (...args: string[]): unknown => execFileSync('openssl', args, { stdio: 'pipe' })
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=cellgrad test', '-keyout', file('ca.key'), '-out', file('ca.crt'))

@@ -1,4 +1,4 @@
-// A run that is killed again and again, at moments drawn at random, ends with the bits of one that was left alone.
+// A run that is killed again and again, at random moments, ends with the same bits as an undisturbed one.
 //
 //     CELLGRAD_SEED=1234 npx vitest run tests/cli/resume.test.ts     the moments of a run that failed
 
@@ -24,7 +24,7 @@ function lines(path: string): string[] {
   return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
 }
 
-/** All there is about each iteration but the time it took. */
+/** Everything about each iteration, except its time. */
 function metrics(path: string): unknown[] {
   return lines(path).map(line => ({ ...JSON.parse(line) as object, seconds: 0 }))
 }
@@ -47,11 +47,11 @@ it('survives kill -9 at any moment', async () => {
     const draw = (n: number, low: number, high: number): number => drawInteger(foldIn(foldIn(key(seed), i), n), low, high + 1)
     const begun = existsSync(join(killed, 'config.yaml'))
     const args = begun ? ['--resume', killed] : ['lizard', '--config', config, '--out', killed]
-    // The first kill falls into the start of the program or of the run, the last one may fall into its last pictures.
+    // The first kill hits the start of the program or of the run; the last one may hit its final pictures.
     const latest = i === kills - 1 ? iterations : Math.round((iterations * i) / kills)
     const count = i === 0 ? 0 : draw(0, Math.min(Math.max(lines(killed).length + 1, 2 * saveEvery), latest), latest)
     await killAfter(start(['train', ...args]), killed, count, i === 0 ? draw(1, 200, 900) : draw(1, 0, 30))
-    // Whatever is there is whole.
+    // Every file that exists is complete.
     if (existsSync(join(killed, 'checkpoint.safetensors'))) await readCheckpoint(join(killed, 'checkpoint.safetensors'))
     if (existsSync(join(killed, 'model.safetensors'))) await readModel(join(killed, 'model.safetensors'))
   }

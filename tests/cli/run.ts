@@ -24,7 +24,7 @@ export type RunOptions = {
   imports?: readonly string[]
   /** Flags of Node itself. */
   flags?: readonly string[]
-  /** A file that its output goes to, in the place of `out`. */
+  /** A file for its output, instead of `out`. */
   stdout?: number
 }
 
@@ -37,7 +37,7 @@ export function asModule(source: string): string {
 export const noPackage: string = asModule(`import { register } from 'node:module'
   register(${JSON.stringify(asModule("export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name, context)"))})`)
 
-/** A module that kills by -9, once it is to train with `"batch": 3`, its process or that which has begun it; it notes so in a file. */
+/** A module that kills its process, or the one that started it, with -9 when it would train with `"batch": 3`; a file records that. */
 export function killer(note: string, whom: 'pid' | 'ppid'): string {
   return asModule(`import fs from 'node:fs'
     const file = process.argv.find(word => /(configs.*|config)\\.yaml$/.test(word)) ?? process.argv[process.argv.indexOf('--resume') + 1] + '/config.yaml'
@@ -70,7 +70,7 @@ export function run(args: readonly string[], options?: RunOptions): Promise<Resu
   return start(args, options).result
 }
 
-/** A folder that is there during the tests of a file. */
+/** A folder that exists during the tests of a file. */
 export function temporaryFolder(): (...parts: string[]) => string {
   let folder = ''
   beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'cellgrad-cli-')) })
@@ -90,7 +90,7 @@ saveEvery: 4
 rule: { channels: { rgba: 4, hidden: 4 }, update: { hidden: 8 } }
 `
 
-/** Writes the tiny configuration with other values laid over it; returns its path. */
+/** Writes the tiny configuration with values that override it; returns its path. */
 export async function writeConfig(path: string, more = ''): Promise<string> {
   await writeFile(path, tiny + more)
   return path

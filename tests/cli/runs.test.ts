@@ -29,7 +29,7 @@ beforeAll(async () => {
   for (const name of ['lizard-2', 'lizard-10']) await copyFile('assets/models/lizard-1f98e.safetensors', folder('out', name, 'model.safetensors'))
 })
 
-it('tells what there is and what differs, in the order of names', async () => {
+it('lists the runs and the fields in which they differ, in the order of names', async () => {
   const { status, out, err } = await runHere(['runs'], { cwd: folder() })
   expect([status, err]).toEqual([0, ''])
   expect(out.split('\n').map(line => line.trimEnd())).toEqual([
@@ -59,7 +59,7 @@ it('sorts, filters, compares two, and draws them', async () => {
   expect(decodePng(Buffer.from(first, 'base64')).width).toBeGreaterThan(7 * 72)
 })
 
-it('draws the runs of a sweep by what differs between them, and no more than can be told apart', async () => {
+it('names the runs of a sweep by the fields in which they differ, and draws no more than can be told apart', async () => {
   const [cwd, name] = [folder(), (i: number): string => join('..', 'many', String(i).padStart(16, 'a'))]
   for (let i = 1; i <= 21; i++) await makeRun(name(i), `target: 🦎\nbatch: ${i}\n`, 2, i)
   await makeRun(join('..', 'fresh', 'one'), 'target: 🦎\n', 0, 1)
@@ -70,13 +70,13 @@ it('draws the runs of a sweep by what differs between them, and no more than can
   await expect(runHere(['runs', 'fresh', '--curves', 'none.svg'], { cwd })).resolves.toMatchObject({ status: 1, err: 'runs: none of the runs has a loss yet\n' })
 })
 
-it('reads as many runs as there are with as few open files as a process may have, and of long ones the end', async () => {
+it('reads any number of runs with few open files at a time, and only the end of long ones', async () => {
   for (let i = 0; i < 150; i++) await makeRun(join('..', 'hundreds', `r${i}`), `batch: ${i + 1}\n`, 1, 1)
   const script = 'ulimit -n 100 && exec "$0" "$@"'
   const { stdout, stderr } = await promisify(execFile)('sh', ['-c', script, process.execPath, bundled('src/cli/main.ts'), 'runs', 'hundreds', '--columns', 'iteration'], { cwd: folder() })
   expect([stderr, stdout.match(/^ +1$/gm)]).toEqual(['', Array.from({ length: 150 }, () => expect.any(String))])
 
-  // Lines of any length: by the end of the file where a hundred of them stand in it, else by all of it.
+  // With lines of any length: the end of the file is read if it has a hundred lines, else the whole file.
   for (const [name, padding] of [['short', 0], ['middling', 500], ['wide', 2000]] as const) {
     await makeRun(join('..', 'lengths', name), 'batch: 1\n', 0, 0)
     const rows = Array.from({ length: 1000 }, (_, i) => JSON.stringify({ iteration: i + 1, loss: i, seconds: i, padding: 'é'.repeat(padding) }))
@@ -85,7 +85,7 @@ it('reads as many runs as there are with as few open files as a process may have
   }
 })
 
-it('leaves out what cannot be read, and says so', async () => {
+it('leaves out runs that cannot be read, and says so', async () => {
   await makeRun('broken', 'a: [\n', 1, 1)
   const broken = await runHere(['runs', 'out', '--columns', 'name'], { cwd: folder() })
   expect(broken.status).toBe(0)

@@ -25,7 +25,7 @@ function screenOf(text: string): { lines: string[]; row: number; cursor: boolean
   return { lines: lines.map(line => line.join('')), row, cursor }
 }
 
-/** An output that is a terminal of this size, or none. */
+/** An output that is a terminal of this size, or no terminal. */
 function outputOf(size?: { columns: number; rows: number }): { output: NodeJS.WriteStream; text: () => string } {
   let text = ''
   const stream = new PassThrough()
@@ -80,7 +80,7 @@ describe('a picture', () => {
     }))
   })
 
-  it('is shown larger where it is small and there is room', () => {
+  it('is enlarged if it is small and there is room', () => {
     const { output } = outputOf({ columns: 200, rows: 60 })
     expect(pictureLines(grey(24, 24), output)).toHaveLength(24)
     expect(pictureLines(grey(72, 72), output)).toHaveLength(36)
@@ -120,7 +120,7 @@ describe('the progress of a training run', () => {
     expect(paint).toHaveBeenCalledTimes(13)
   })
 
-  it('elsewhere is a line every few per cent or seconds', () => {
+  it('elsewhere prints a line every few per cent or seconds', () => {
     vi.useFakeTimers()
     const count = (iterations: number, milliseconds: number): number => {
       const { output, text } = outputOf()

@@ -1,4 +1,5 @@
-// Runs as Studio is served them: whatever is asked for, what is told is what lies in folders of runs, and nothing is written.
+// The runs that are served to Studio: answers contain only the contents of run folders, whatever is requested, and nothing is
+// written.
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,7 +39,7 @@ async function list(): Promise<ServedRuns> {
 }
 
 describe('served runs', () => {
-  it('are told with configuration, results, curve and files; one that cannot be read is a sentence', async () => {
+  it('have configuration, results, curve and files; for one that cannot be read there is a sentence', async () => {
     const { runs, leftOut, folder: told } = await list()
     expect(told).toBe(folder)
     expect(runs.map(({ name }) => name)).toEqual(['a b', 'deep/er/c'])
@@ -50,7 +51,7 @@ describe('served runs', () => {
     expect(leftOut.join()).toContain('config.yaml')
   })
 
-  it('are as they are now', async () => {
+  it('are up to date', async () => {
     makeRun('deep/er/c', 'batch: 4\n', 3)
     expect((await list()).runs[1].results.iteration).toBe(3)
     makeRun('new', 'batch: 2\n')

@@ -1,12 +1,12 @@
-// A disk that is soon full: a file system in memory, which Linux lets root alone mount. Where that fails the tests that want
-// one say so and are skipped.
+// A small disk: a file system in memory, which on Linux only root can mount. If that fails, the tests that need one say so and
+// are skipped.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A disk of so many KB on a new folder; null where none can be mounted. */
+/** A disk of so many KB on a new folder; null if none can be mounted. */
 export function smallDisk(kilobytes: number): string | null {
   const at = mkdtempSync(join(tmpdir(), 'cellgrad-disk-'))
   try {

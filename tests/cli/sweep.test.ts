@@ -1,4 +1,4 @@
-// Sweeps end to end: the same result for any number of workers, and after kill -9; what fails is told.
+// Sweeps end to end: the same result for any number of workers, and after kill -9; failures are reported.
 
 import { existsSync } from 'node:fs'
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -22,14 +22,14 @@ beforeAll(async () => {
   await writeFile(folder('sweep.yaml'), `base: base.yaml\n${fields}halving: { least: 3 }\n`)
 })
 
-/** All that a sweep has found: its report and tables, and each run's parameters. */
+/** The results of a sweep: its report and tables, and each run's parameters. */
 async function found(name: string): Promise<Record<string, string>> {
   const files = ['report.md', 'runs.csv', 'best.yaml', 'parallel.svg', 'loss.svg']
   const models = (await readdir(folder(name, 'runs'))).map(id => `runs/${id}/checkpoint.safetensors`).sort()
   return Object.fromEntries(await Promise.all([...files, ...models].map(async file => [file, (await readFile(folder(name, file))).toString('base64')])))
 }
 
-/** All that TensorBoard is told of a run: the table's fields and this run's values, and the steps of its losses. */
+/** The contents of a run's event files: the table's fields and this run's values, and the steps of its losses. */
 async function toldTensorboard(at: string): Promise<{ fields: string[]; values: Record<string, unknown>; steps: number[] }> {
   const names = (await readdir(join(at, 'tensorboard'))).sort()
   const events = (await Promise.all(names.map(async name => readEvents(await readFile(join(at, 'tensorboard', name)))))).flat()
@@ -41,7 +41,7 @@ async function toldTensorboard(at: string): Promise<{ fields: string[]; values: 
   return { fields: hparams.flatMap(({ experiment }) => (experiment?.hparam_infos ?? []).map(({ name }) => name)), values: Object.fromEntries(given.map(([name, x]) => [name, Object.values(x)[0]])), steps }
 }
 
-/** On what each run was trained, each time: `CPU, 2`. */
+/** The backend on which each run was trained, each time: `CPU, 2`. */
 async function computers(name: string): Promise<string[]> {
   const ids = await readdir(folder(name, 'runs'))
   const abouts = await Promise.all(ids.map(async id => JSON.parse(await readFile(folder(name, 'runs', id, 'about.json'), 'utf8')) as { computer: string }[]))
@@ -73,7 +73,7 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(rows.slice(1).every(row => row.endsWith('/3'))).toBe(true)
   expect((await readFile(folder('by-1', 'best.yaml'), 'utf8'))).toContain(`\n  batch: ${rows[0][0]}\n`)
 
-  // TensorBoard compares the fields of the sweep, and the steps of a run that was promoted go on.
+  // TensorBoard compares the fields of the sweep, and the steps of a promoted run continue.
   for (const id of await readdir(folder('by-3', 'runs'))) {
     const { fields, values, steps } = await toldTensorboard(folder('by-3', 'runs', id))
     const config = parse(await readFile(folder('by-3', 'runs', id, 'config.yaml'), 'utf8')) as { train: Record<string, number> }
@@ -82,7 +82,7 @@ it('is the same for one worker and for three, and done once', async () => {
     expect(steps).toEqual(Array.from({ length: config.train.iterations }, (_, i) => i + 1))
   }
 
-  // Begun again it only reads what there is; a folder that was lost is trained again, to the same bits.
+  // Started again it only reads the results; a run whose folder was lost is trained again, to the same bits.
   const before = await found('by-1')
   const ids = await readdir(folder('by-1', 'runs'))
   const metrics = await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')
@@ -92,7 +92,7 @@ it('is the same for one worker and for three, and done once', async () => {
   expect(await readFile(folder('by-1', 'runs', ids[0], 'metrics.jsonl'), 'utf8')).toBe(metrics)
 }, 180_000)
 
-it.runIf(long)('ends where its budget of iterations does', async () => {
+it.runIf(long)('ends when its budget of iterations is spent', async () => {
   await writeFile(folder('short.yaml'), `base: base.yaml\n${fields}budget: { iterations: 19 }\n`)
   const { status, out, err } = await run(['sweep', folder('short.yaml'), '--out', folder('short'), '--workers', '3'])
   expect([status, err]).toEqual([0, ''])
@@ -101,7 +101,7 @@ it.runIf(long)('ends where its budget of iterations does', async () => {
   expect(await readFile(folder('short', 'report.md'), 'utf8')).toContain('\n\nThe budget of 19 iterations is spent, with 2 of 3 candidates trained.\n\n|')
 }, 180_000)
 
-it('ends where its budget of runs does, or its time is up', async () => {
+it('ends when its budget of runs is spent, or its time is up', async () => {
   await writeConfig(folder('endless.yaml'), 'iterations: 1000000\n')
   const sweep = async (name: string, base: string, budget: string): Promise<void> => {
     await writeFile(folder(`${name}.yaml`), `base: ${base}\n${fields}seeds: [0, 1]\nbudget: ${budget}\n`)
@@ -114,7 +114,7 @@ it('ends where its budget of runs does, or its time is up', async () => {
   expect(await readdir(folder('enough', 'runs'))).toHaveLength(2)
 }, 180_000)
 
-it('tells of a run that fails, and trains the others', async () => {
+it('reports a run that fails, and trains the others', async () => {
   await writeFile(folder('failing.yaml'), 'base: { target: 🦎, size: 6, padding: 1, batch: 2, steps: [3, 6], iterations: 2, rule: { channels: { rgba: 4, hidden: 2 } } }\nfields: { target: [nothing.png, 🦎] }\nseeds: [0, 1]\n')
   const { status, out } = await run(['sweep', folder('failing.yaml'), '--out', folder('failing')])
   expect(status).toBe(0)
@@ -135,7 +135,7 @@ it('gives up a run that is killed again and again, after as many retries as the 
   expect(await readFile(folder('given-up', 'report.md'), 'utf8')).toMatch(/^- \w{16} failed: its process was killed 2 times without a new checkpoint in between \(retries of the sweep\)$/m)
 }, 180_000)
 
-it('does not go on with other data than it was begun with', async () => {
+it('does not continue with data that have changed', async () => {
   const copy = (emoji: string): Promise<void> => copyFile(`assets/emoji/${emoji}.png`, folder('picture.png'))
   await copy('lizard-1f98e')
   await writeConfig(folder('data.yaml'), `iterations: 1\ntarget: ${folder('picture.png')}\n`)
@@ -147,14 +147,14 @@ it('does not go on with other data than it was begun with', async () => {
   expect(await sweep()).toEqual({ status: 1, signal: null, out: '', err: changed })
   await copy('lizard-1f98e')
   expect(await sweep()).toMatchObject({ status: 0, err: '' })
-  // Runs of other values stay, and are told.
+  // Runs with other values stay, and are mentioned.
   await writeFile(folder('of-data.yaml'), 'base: data.yaml\nfields: { train.batch: [3] }\n')
   expect(await sweep()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(`\n${folder('of-data')} has 1 more run, of other values; `) })
   await writeFile(folder('of-data', 'data.json'), '{ "pic')
   expect(await sweep()).toMatchObject({ status: 1, out: '', err: expect.stringMatching(/^sweep: .*data\.json is spoilt, .*\n$/) })
 }, 180_000)
 
-it('keeps a second one out of its folder, and goes on after SIGTERM', async () => {
+it('keeps a second one out of its folder, and continues after SIGTERM', async () => {
   await writeConfig(folder('long-base.yaml'), 'iterations: 4000\n')
   await writeFile(folder('long.yaml'), 'base: long-base.yaml\nfields: { train.batch: [2] }\n')
   const args = ['sweep', folder('long.yaml'), '--out', folder('held')]
@@ -170,7 +170,7 @@ it('keeps a second one out of its folder, and goes on after SIGTERM', async () =
   expect(await readFile(folder('held', 'report.md'), 'utf8')).toContain('\nThe sweep was stopped, with 0 of 1 candidates trained.\n')
 }, 180_000)
 
-it('refuses what is wrong before it trains anything', async () => {
+it('refuses every mistake before it trains anything', async () => {
   const refused = async (name: string, text: string): Promise<string> => {
     await writeFile(folder(name), text)
     const { status, err, out } = await runHere(['sweep', name, '--out', 'never'], { cwd: folder() })

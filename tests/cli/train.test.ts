@@ -40,7 +40,7 @@ describe('a run', () => {
     expect(await readFile(join(at, 'loss.svg'), 'utf8')).toContain('<svg')
     expect(await readFile(join(at, 'config.yaml'), 'utf8')).toContain('\n  pool: 16\n')
 
-    // The next run gets the next folder, and none is written over.
+    // The next run gets the next folder, and nothing is overwritten.
     const again = await runHere(['train', 'lizard', '--config', 'run.yaml', '--out', 'out/lizard-1'], { cwd: folder() })
     expect(again).toMatchObject({ status: 1, err: 'train: out/lizard-1 holds a run already; go on with it (--resume out/lizard-1) or choose another folder\n' })
     expect((await runHere(['train', 'lizard', '--config', 'run.yaml', '--iterations', '1'], { cwd: folder() })).out).toContain('in out/lizard-2\n')
@@ -53,13 +53,13 @@ describe('a run', () => {
     expect(decodePng(await readFile(folder('own', 'target.png')))).toMatchObject({ width: 6, height: 6 })
   })
 
-  it('is played by its folder, its model and its checkpoint', async () => {
+  it('can be played by its folder, its model and its checkpoint', async () => {
     const played = await Promise.all(['', 'model.safetensors', 'checkpoint.safetensors'].map(file => runHere(['grow', folder('own', file), '--steps', '2'])))
     expect(played[0]).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^step 0\/2 {2}1 cells\n/) })
     for (const result of played) expect(result).toEqual(played[0])
   })
 
-  it('goes on for longer when it is resumed so', async () => {
+  it('trains longer if it is resumed with more iterations', async () => {
     const args = ['train', '--resume', folder('own'), '--iterations', '3', '--save-every', '1']
     expect(await runHere(args)).toMatchObject({ status: 0, err: '' })
     expect((await readModel(folder('own', 'model.safetensors'))).provenance.iterations).toBe('3')
@@ -67,7 +67,7 @@ describe('a run', () => {
   })
 })
 
-it('start is a small run by the same way', async () => {
+it('start makes a small run in the same way', async () => {
   const { status, out, err } = await runHere(['start', 'fish', '--iterations', '1', '--out', folder('start')])
   expect([status, err]).toEqual([0, ''])
   expect(out).toContain(folder('start', 'growth.gif'))

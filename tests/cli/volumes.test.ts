@@ -1,4 +1,4 @@
-// Volumes from files: segmented and classified as they are or plane by plane, and what is made of them, where they lie.
+// Volumes from files: segmented and classified whole or plane by plane; results have the position of the volume.
 
 import { gzipSync } from 'node:zlib'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
 })
 
-it('are cut into planes for a rule of planes, and what it makes of them lies where they lay', async () => {
+it('are cut into planes for a rule of planes, and its results have their position', async () => {
   const plane = 'rule: { channels: { input: 1, hidden: 2, output: 1 }, frozen: [input], perceive: [identity], update: { hidden: 4, lastStd: 1 } }'
   await writeFile(folder('planes.yaml'), `task: imageToImage\ndata: { inputs: scans, outputs: labels, loss: dice, crop: [3, 1, 4] }\n${plane}\n${small}`)
   expect(await cellgrad('train', 'planes.yaml', '--iterations', '1', '--out', 'planes')).toMatchObject({ status: 0, err: '', out: expect.stringContaining('from 20 examples of 4×3 cells') })
@@ -42,12 +42,12 @@ it('are cut into planes for a rule of planes, and what it makes of them lies whe
   expect(await readNifti(folder('layers', 'case_1.nii.gz'))).toMatchObject({ shape, affine })
 })
 
-it('are segmented: each cell is one of the classes that labels have, or in a mask', async () => {
+it('are segmented: each cell has the class of its label, or is in a mask', async () => {
   await writeFile(folder('segment.yaml'), `task: imageToImage\ndata: { inputs: scans, outputs: labels, loss: classes, standardise: true }\n${rule}\nvalidate: { every: 1, folds: 2, metric: accuracyOfCells }\n${small}`)
   const said = await cellgrad('train', 'segment.yaml', '--iterations', '2', '--out', 'segment')
   expect([said.status, said.err]).toEqual([0, ''])
   expect(said.out).toContain('Learning imageToImage from 2 examples of 6×5×4 cells, judged by 2 others')
-  // A row of what is given, of what is wanted, of what is made, each with two planes of 6×5 cells and two pixels between them.
+  // Rows of inputs, targets and results, each with two planes of 6×5 cells and two pixels between them.
   expect(await readPng(folder('segment', 'made.png'))).toMatchObject({ width: 26 * 14, height: 26 * 19 })
   const judged = await cellgrad('evaluate', 'segment', '--seeds', '1', '--format', 'csv')
   expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^metric,mean,std,examples\nloss,[\d.]+,0,2\naccuracyOfCells,[\d.]+,0,2\n$/) })
@@ -56,7 +56,7 @@ it('are segmented: each cell is one of the classes that labels have, or in a mas
   const one = await readNifti(folder('segmented', 'case_1.nii.gz'))
   expect(one).toMatchObject({ shape, affine, spacing: [1.5, 2, 3] }) // it lies where the scan lies
   expect(Array.from(one.data).every(label => label === 0 || label === 1)).toBe(true)
-  // What is trained on standardised numbers is applied to such: another scale and another zero change nothing.
+  // A rule that was trained on standardised numbers is applied to such: scaling and shifting the input changes nothing.
   await writeFile(folder('other.npy'), encodeNpy({ shape, data: numbers(1).map(x => 3 * x - 50) }))
   expect(await cellgrad('predict', 'segment', 'other.npy', '--out', 'segmented', '--runs', '2')).toMatchObject({ status: 0, err: '' })
   expect((await readNpy(folder('segmented', 'other.uncertainty.npy'))).shape).toEqual(shape)
@@ -69,7 +69,7 @@ it('are classified', async () => {
   expect(await cellgrad('predict', 'kinds-1', 'kinds/a/0.npy', '--out', 'said')).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^kinds\/a\/0\.npy: class [ab]\nsaid\/0\.npy\n$/) })
 })
 
-it('that do not fit are one sentence', async () => {
+it('are refused in one sentence if they do not fit', async () => {
   await writeFile(folder('kinds', 'b', 'plane.npy'), encodeNpy({ shape: [5, 6], data: new Float32Array(30) }))
   await mkdir(folder('few'), { recursive: true })
   await cp(folder('labels', 'case_0.npz'), folder('few', 'case_0.npz'))
@@ -88,7 +88,7 @@ it('that do not fit are one sentence', async () => {
   ])
 })
 
-/** The bytes of a NIfTI file of float32 numbers, as they lie: x runs fastest there, z in a row-major array. */
+/** The bytes of a NIfTI file of float32 numbers. In the file x runs fastest, in a row-major array z. */
 function niftiOf([x, y, z]: readonly number[], data: Float32Array): Uint8Array {
   const bytes = Buffer.alloc(352 + 4 * data.length)
   bytes.writeInt32LE(348, 0)

@@ -9,11 +9,11 @@ import { temporaryFolder, writeConfig } from './run.ts'
 
 const folder = temporaryFolder()
 
-it('event files hold all numbers, pictures and histograms, and go on where a run does', async () => {
+it('event files have all numbers, pictures and histograms, and continue when a run is resumed', async () => {
   const config = await writeConfig(folder('run.yaml'), 'iterations: 6\n')
   const first = await runHere(['train', 'lizard', '--config', config, '--out', folder('a'), '--tensorboard'])
   expect(first).toMatchObject({ status: 0, err: '' })
-  // Once begun they go on without being asked for.
+  // A resumed run continues them without being asked to.
   expect(await runHere(['train', '--resume', folder('a'), '--iterations', '9'])).toMatchObject({ status: 0, err: '' })
   const names = (await readdir(folder('a', 'tensorboard'))).sort()
   expect(names).toHaveLength(2)

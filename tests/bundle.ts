@@ -1,5 +1,5 @@
-// Bundles the programs that tests start as processes of their own, once for all: their sources take longer to load than
-// most of what is tested. The bundle stands where an installed copy would, among the packages that it imports.
+// Bundles, once for all tests, the programs that tests start as processes: loading their sources takes longer than most tests.
+// The bundle is where an installed copy would be, among the packages that it imports.
 
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -29,7 +29,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   await build({
     absWorkingDir: root, entryPoints: programs, outbase: root, outdir: folder, outExtension: { '.js': '.mjs' },
     bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external',
-    // What a file looks for by its own place, two folders deep, it finds from there.
+    // Files that look for others relative to their own place, two folders deep, find them from there.
     define: { 'import.meta.url': JSON.stringify(new URL('../src/cli/main.ts', import.meta.url).href) },
     logLevel: 'warning',
   })

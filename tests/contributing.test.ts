@@ -13,7 +13,7 @@ import { openPoisoned } from './webgpu/gpu.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What the recipe under a heading makes, as it is printed, with what its page imports: names by module of src. */
+/** The exports of the recipe under a heading, run as printed, with the imports of its page: names by module of src. */
 async function made(heading: string, imports: Readonly<Record<string, string>>): Promise<Record<string, never>> {
   const page = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8')
   const [, code] = new RegExp(`## ${heading}[^]*?\`\`\`ts\\n([^]*?)\`\`\``).exec(page)!
@@ -67,7 +67,7 @@ it('the recipe for a task makes one, which is learned', async () => {
   }) as unknown as { fillTask: (rule: Rule, colour: Tensor, size: number) => Task }
   const rule = defineRule({ channels: { rgba: 4, hidden: 2 }, perceive: ['identity', 'mean'], update: mlp(8) })
   const task = fillTask(rule, tensor([0.5, 0, 0, 1]), 4)
-  // One cell begins with alpha 1, and so without half the red; the others without alpha, too.
+  // One cell begins with alpha 1, so only half of the red is missing; in the others alpha is missing, too.
   expect(task.loss(task.seeds([0, 0]), [0, 0], key(0)).toArray()[1]).toBeCloseTo((15 * 1.25 + 0.25) / 64, 6)
   const trainer = taskTrainer({ rule, task, batch: 2, steps: [4, 5], optimiser: adam({ rate: 0.01 }) })
   let state = trainer.init(key(1))

@@ -1,4 +1,4 @@
-// Where a page or a comment names a file or a folder of this repository, it is there; and every package has its line in
+// Every file or folder of this repository that a page or a comment names exists; and every package has its line in
 // docs/dependencies.md, with its version.
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -8,12 +8,12 @@ import { expect, it } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folders = ['.ci', 'assets', 'bench', 'docs', 'examples', 'python', 'reproduce', 'scripts', 'src', 'studio', 'tests']
 
-/** Files and folders, from the root, without what is installed or built. */
+/** Files and folders, from the root, without installed and built ones. */
 const paths: readonly string[] = readdirSync(root).concat(folders.flatMap(folder =>
   readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' }).map(path => `${folder}/${path}`)))
   .filter(path => !/(^|\/)(node_modules|dist|out)(\/|$)/.test(path))
 
-/** Whether there is such a path, from the root or from any folder. */
+/** Whether a path exists, from the root or from any folder. */
 function exists(path: string): boolean {
   const wanted = path.replace(/^(\.\.?\/)+/, '').replace(/\/$/, '')
   return paths.some(file => file === wanted || file.endsWith(`/${wanted}`))
@@ -28,7 +28,7 @@ function comments(text: string): string {
   return text.split('\n').filter(line => /^\s*(?:\*|\/\*\*|\/\/|#) /.test(line)).join('\n')
 }
 
-/** Paths that are written while something runs, examples of what a user has, and files of other packages. */
+/** Paths of files that are written at run time, examples of users' files, and files of other packages. */
 const elsewhere = /^(out\/|results\/|x\.mjs$|bench\/lib\/run\.mjs$)/
 
 it.each([

@@ -43,7 +43,7 @@ it('trains with it', async () => {
 
 it('grows a model on the canvas of a page', async () => {
   const model = JSON.stringify(resolve('assets/models/lizard-1f98e.safetensors'))
-  // As much of a page as the script asks of it; what is drawn last is counted, pixel by pixel.
+  // The parts of a page that the script uses; the last picture is counted, pixel by pixel.
   const page = `import { readFile } from 'node:fs/promises'
     let drawn
     globalThis.document = { querySelector: () => ({ getContext: () => ({ putImageData: image => { drawn = image } }) }) }
@@ -66,7 +66,7 @@ it('checks the gradients of the rule that the README writes as code', async () =
   await inFolder(script, [], async (_, stdout) => expect(stdout).toBe('2\n'))
 })
 
-it('sends the numbers of a run to a tracker, and trains on where there is none', async () => {
+it('sends the numbers of a run to a tracker, and keeps training if there is none', async () => {
   const bodies: { run: string; rows: { iteration: number; loss: number }[] }[] = []
   const server = createServer((request, response) => {
     let text = ''

@@ -1,5 +1,5 @@
-// Every public function that takes options refuses what it does not know, a wrong kind of value, and what is no number.
-// The functions and their options are read from the types, so that a new one is tried without a line here.
+// Every public function with options refuses unknown options, values of a wrong kind, and numbers that are not finite.
+// The functions and their options are read from the types, so that a new one is tested without a line here.
 
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -20,7 +20,7 @@ const played = { key: key(0), size: 8 }
 const autoencoder = core.defineAutoencoder({ channels: 3, latent: 2, widths: [2] })
 const images = core.examplesOf(new Float32Array(12), [2, 2, 3])
 
-/** Options that make a function's call complete, where it needs some. */
+/** Required options, for the functions that have some. */
 const complete: Readonly<Record<string, object>> = {
   autoencoderTrainer: { autoencoder, images, batch: 1 },
   customRule: { channels: { a: 1 }, init: () => ({}), step: (_: unknown, x: unknown) => x },
@@ -52,7 +52,7 @@ const complete: Readonly<Record<string, object>> = {
   wsd: { warmUp: 1, stable: 1, decay: 1 },
 }
 
-/** What stands for the other parameters, by their names; where a function has a need of its own, by both names. */
+/** Arguments for the other parameters, by their names; if a function needs a special one, by the names of both. */
 const given: Readonly<Record<string, unknown>> = {
   bytes: new Uint8Array(8), carry: ones([1]), channel: 0, channels: 1, f: () => ones([1]), filters: 1, folder: '/nowhere',
   frames: [image], hidden: 4, image, images: [image], k: key(0), kernel: ones([3, 3, 16, 1]), key: key(0), look: () => 0,
@@ -65,7 +65,7 @@ const given: Readonly<Record<string, unknown>> = {
   task, texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
 }
 
-/** The sentence with which a function refuses these options, whether at once, as a promise, or when its first value is asked for. */
+/** The sentence with which a function refuses these options: at once, by a rejected promise, or with its first value. */
 async function refusal({ name, at, parameters }: typeof functions[number], options: unknown): Promise<string> {
   const args = parameters.map((parameter, i) => (i === at ? options : given[`${name} ${parameter}`] ?? given[parameter]))
   try {
@@ -90,12 +90,12 @@ it('knows the functions that take options', () => {
 describe.each(functions)('$name', f => {
   const options = complete[f.name] ?? {}
 
-  it('refuses what it does not know, and what are no options', async () => {
+  it('refuses unknown options, and values that are no options', async () => {
     expect(await refusal(f, { ...options, nonsense: 1 })).toMatch(/there is no option "nonsense"/)
     for (const wrong of [null, 5, 'text', [1]]) expect(await refusal(f, wrong)).toMatch(/: the options argument is /)
   })
 
-  it.each(f.options)('refuses what $name cannot be', async ({ name, isNumber }) => {
+  it.each(f.options)('refuses wrong values of $name', async ({ name, isNumber }) => {
     const wrong = [Symbol('wrong'), ...(isNumber ? [NaN, '1'] : [])]
     for (const x of wrong) {
       expect(await refusal(f, { ...options, [name]: x })).toMatch(new RegExp(`\\b${name}\\b.*(Symbol|NaN|"1")`))

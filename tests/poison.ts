@@ -1,5 +1,5 @@
-// Fills the memory of the default backend with NaN, when it is handed out and when it is given back. In a module of its
-// own, because setup.ts runs once for each test file, and this once for each process.
+// Fills the memory of the default backend with NaN, when it is allocated and when it is released. This is a module of its
+// own because setup.ts runs once for each test file, and this once for each process.
 
 import type { Data } from '../src/backends/backend.ts'
 import { defaultBackend } from '../src/tensor/tensor.ts'

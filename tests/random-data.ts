@@ -1,10 +1,10 @@
-// Random data of what a table of fields says: every value may be drawn, and what has a default may be left out.
+// Random data that fit a table of fields: every allowed value may be drawn, and fields with a default may be left out.
 
 import fc from 'fast-check'
 import { readData, schemaOf, type Field } from '../src/backends/fields.ts'
 import type { Json } from '../src/backends/options.ts'
 
-/** Data of a field, of small numbers. */
+/** Data for a field, with small numbers. */
 export function randomOf<T>(field: Field<T>): fc.Arbitrary<T> {
   return (valuesOf(schemaOf(field)) as fc.Arbitrary<T>).filter(x => readData(field, x).mistakes.length === 0)
 }

@@ -1,4 +1,4 @@
-// The reproductions run, and write what they promise. Whether they reproduce anything takes longer than a test.
+// The reproductions run, and write the promised files. Whether they reproduce a claim takes longer than a test.
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -25,7 +25,7 @@ afterAll(() => rm(out, { recursive: true }))
 const reproduce = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
   run(process.execPath, ['--import', 'tsx', 'reproduce/run.ts', ...args])
 
-it.runIf(long)('a claim is tried, continued, and written down', async () => {
+it.runIf(long)('a claim is tried, continued, and reported', async () => {
   const { stdout } = await reproduce('pool', '--quick', '--out', out)
   expect(stdout).toContain('iteration 20/20')
   const again = await reproduce('pool', '--quick', '--out', out)
@@ -38,7 +38,7 @@ it.runIf(long)('a claim is tried, continued, and written down', async () => {
   expect(await readFile(join(out, 'reproduce-pool.csv'), 'utf8')).toMatch(/^pool,.*\nwithout(,-?[\d.]+){7}\nwith(,-?[\d.]+){7}\n$/)
 }, 120_000)
 
-it.runIf(long)('a claim is tried with several seeds, of which each goes on where it was', async () => {
+it.runIf(long)('a claim is tried with several seeds, each of which can be resumed', async () => {
   const folder = join(out, 'seeds')
   await reproduce('pool', '--quick', '--out', folder, '--seed', '4')
   const { stdout } = await reproduce('pool', '--quick', '--out', folder, '--seed', '4', '--seeds', '2')
@@ -49,7 +49,7 @@ it.runIf(long)('a claim is tried with several seeds, of which each goes on where
   expect((await readdir(join(folder, 'runs', 'pool', 'seed-5'))).length).toBeGreaterThan(0)
 }, 240_000)
 
-it('a longer training goes on from the longest that is not longer, of its own part and seed', async () => {
+it('a longer training continues the longest shorter one of the same part and seed', async () => {
   vi.spyOn(console, 'log').mockImplementation(() => {})
   vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   const rule = defineRule({ channels: { input: 1, output: 1 }, frozen: ['input'], perceive: [conv(2)], update: mlp(2) })
@@ -65,7 +65,7 @@ it('a longer training goes on from the longest that is not longer, of its own pa
   }
   const short = await lossesOf(3), long = await lossesOf(5)
   expect(long.slice(0, 3)).toEqual(short)
-  expect(seconds.get(5)).toBeGreaterThan(seconds.get(3)!) // the time of both is told
+  expect(seconds.get(5)).toBeGreaterThan(seconds.get(3)!) // the time of both together
   expect(await lossesOf(4)).toEqual(long.slice(0, 4)) // from the one of 3, not from that of 5
   expect((await lossesOf(2)).length).toBe(2)
   await lossesOf(2, 1)
@@ -78,7 +78,7 @@ it('a longer training goes on from the longest that is not longer, of its own pa
 })
 
 describe('numbers of several seeds', () => {
-  it('are their mean and the deviation of the sample, where they differ', () => {
+  it('are reported as mean and sample standard deviation, if they differ', () => {
     const row = fc.record({ a: fc.double({ min: -9, max: 9, noNaN: true }), b: fc.integer({ min: -9, max: 9 }) })
     fc.assert(fc.property(fc.array(row, { minLength: 2, maxLength: 5 }), list => {
       const reports = list.map(({ a, b }) => [{ name: 'x', a: a.toFixed(3), b }])
@@ -98,7 +98,7 @@ describe('numbers of several seeds', () => {
     }))
   })
 
-  it('are of the same rows, and numbers', () => {
+  it('must have the same rows, and be numbers', () => {
     expect(() => together([[{ a: 1 }], []])).toThrow('reproduce: the seeds do not have the same rows.')
     expect(() => together([[{ a: 'x' }], [{ a: 'y' }]])).toThrow('reproduce: a is x, y, expected numbers or the same for every seed.')
   })
@@ -115,7 +115,7 @@ describe('sharpness', () => {
   const blurred = (x: Float32Array): Float32Array => x.map((v, i) => (
     (v + (x[i + 1] ?? v) + (x[i - 1] ?? v) + (x[i + side] ?? v) + (x[i - side] ?? v)) / 5))
 
-  it('is lost by blurring, and by noise; it is not by painting other pictures of the same kind', () => {
+  it('is lost by blurring and by noise, but not by painting other pictures of the same kind', () => {
     fc.assert(fc.property(noise(3), fc.constantFrom(0.1, 0.3), (grain, much) => {
       const real = blocks(3), other = Float32Array.from([...real.slice(side * side), ...real.slice(0, side * side)])
       expect(distance(other, real)).toBe(0)
@@ -125,13 +125,13 @@ describe('sharpness', () => {
     }))
   })
 
-  it('is a mean of distances of what is sorted, of gradients worked out by hand', () => {
+  it('is a mean of distances of sorted gradients, checked by hand', () => {
     expect([...gradients([0, 3, 4, 9], 2, 1)]).toEqual([5])
     expect([...gradients([0, 0, 3, 3, 1, 7, 9, 9], 2, 2)]).toEqual([5])
     expect(distributionDistance(Float32Array.of(3, 1), Float32Array.of(2, 6))).toBe(2)
   })
 
-  it('has edges found where there is one within a cell', () => {
+  it('accepts edges that are found within one cell of a true one', () => {
     const real = gradients(blocks(2), side, 1)
     expect(edgeRecall(real, real, side, 0.1)).toBe(1)
     expect(edgeRecall(real.map(() => 0), real, side, 0.1)).toBe(0)
@@ -142,8 +142,8 @@ describe('sharpness', () => {
   })
 })
 
-describe('what a segmentation is compared with', () => {
-  it('is windows that show what is round a cell, and 0 beyond the border, in images and in volumes', () => {
+describe('the baselines of a segmentation', () => {
+  it('are windows with the values around a cell, and 0 beyond the border, in images and in volumes', () => {
     expect([...windowsOf(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], 3, [0])]).toEqual([0, 0, 0, 0, 1, 2, 0, 4, 5])
     fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 }), fc.nat(999), (grid, draw) => {
       const size = grid.reduce((a, b) => a * b, 1), images = Float32Array.from({ length: 2 * size }, (_, i) => i + 1)
@@ -156,7 +156,7 @@ describe('what a segmentation is compared with', () => {
     }))
   })
 
-  it('is brightness, whose best classes no thresholds are better than', () => {
+  it('are brightness, with classes that no thresholds can improve', () => {
     const sample = fc.array(fc.tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 2 })), { minLength: 1, maxLength: 30 })
     fc.assert(fc.property(sample, fc.nat(100), fc.nat(100), (list, a, b) => {
       const [values, classes] = [list.map(([v]) => v / 100), list.map(([, c]) => c)]
@@ -168,7 +168,7 @@ describe('what a segmentation is compared with', () => {
 })
 
 describe('solid digits', () => {
-  it('keep their size however they are turned, and are as bright as the balls, which touch none', () => {
+  it('keep their size however they are turned, and are as bright as the balls, which do not touch them', () => {
     const square = Float32Array.from({ length: 196 }, (_, i) => +(i % 14 >= 3 && i % 14 < 11 && i >= 3 * 14 && i < 11 * 14))
     fc.assert(fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
       const { images, labels } = solidsOf(key(seed), square), on = [...labels.keys()].filter(p => labels[p] === 1)
@@ -183,7 +183,7 @@ describe('solid digits', () => {
 })
 
 describe('scenes with two pictures', () => {
-  it('have costs that are low at the true disparity, but where a cell is seen in one picture only', () => {
+  it('have costs that are low at the true disparity, except for cells that are visible in only one picture', () => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 1000 }), seed => {
       const { given, depth } = madeScenes(key(seed), 6, 24, 40)
       let right = 0, wrong = 0
@@ -199,7 +199,7 @@ describe('scenes with two pictures', () => {
     }), { numRuns: 5 })
   })
 
-  it('have depths that fall with the disparity, those of the real cameras', () => {
+  it('have depths that fall with the disparity, and are those of the real cameras', () => {
     expect(depthOf(0)).toBeCloseTo(6.177, 3)
     expect(depthOf(7.5)).toBeCloseTo(2.108, 3)
   })
@@ -212,7 +212,7 @@ describe('a moving digit', () => {
   })
   const digits = { images: pictures, labels: Uint8Array.of(4, 5, 6), n: 3 }
 
-  it('is the same one, and wholly there, in every frame of its video', () => {
+  it('is the same one, and complete, in every frame of its video', () => {
     fc.assert(fc.property(fc.nat(999), fc.nat(999), (seed, id) => {
       const video = videoOf(digits, key(seed), id, 9)
       expect(videoOf(digits, key(seed), id, 4).frames).toEqual(video.frames.slice(0, 4 * side * side))
@@ -239,7 +239,7 @@ describe('a moving digit', () => {
   })
 })
 
-it('a claim that there is not, no number of seeds, and half an iteration are refused', async () => {
+it('an unknown claim, a wrong number of seeds, and half an iteration are refused', async () => {
   const refused: [string[], string][] = [
     [['pull'], 'there is no claim pull'],
     [['pool', '--seeds', '0'], '--seeds is 0, expected a whole number > 0.'],

@@ -1,9 +1,9 @@
 /**
- * The seed of what tests draw at random.
+ * The seed of everything random in tests.
  *
- * The same one every time, so that `npm test` says something about a change and not about the luck of the draw, until
- * CELLGRAD_SEED names another: the number that a failure printed, or `new` for one that nobody has tried yet, as
- * `npm run test:long` and `npm run test:deep` do.
+ * It is the same every time, so that the result of `npm test` depends on the change and not on luck, unless
+ * CELLGRAD_SEED gives another: the number that a failure printed, or `new` for a random one, as in
+ * `npm run test:long` and `npm run test:deep`.
  */
 const { CELLGRAD_SEED } = process.env
 

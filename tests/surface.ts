@@ -1,10 +1,10 @@
-// The public surface as the TypeScript compiler sees it: every exported function, and every parameter of it that is an
-// object of options. Tests go over this list, so that a function that is added tomorrow is tried as well.
+// The public API as the TypeScript compiler sees it: every exported function, and its parameter that is an
+// object of options. Tests go through this list, so that a function that is added tomorrow is tested too.
 
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
-/** An option: its name, what kind of value it takes, whether it must be given, and what is said about it. */
+/** An option: its name, the kind of its values, whether it is required, and its documentation. */
 export type Option = {
   readonly name: string
   readonly optional: boolean
@@ -12,7 +12,7 @@ export type Option = {
   readonly text: string
 }
 
-/** A function with options, the names of its parameters, and which of them is the object of options. */
+/** A function with options, the names of its parameters, and the index of the one with options. */
 export type OptionsParameter = {
   readonly name: string
   readonly at: number
@@ -22,11 +22,11 @@ export type OptionsParameter = {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Objects that are no options though some of their properties may be left out. */
+/** Objects that are not options although some of their properties may be left out. */
 const dataTypes = ['Backend', 'Op', 'DataParams', 'AutoencoderParams', 'Model', 'Task', 'Trainer', 'TrainerState']
 const data = ['seed rule', 'colourDepth stream', 'encodeLink model']
 
-/** The functions of some entry files that take options. */
+/** The functions with options in some entry files. */
 export function functionsWithOptions(entries: readonly string[], settings: ts.CompilerOptions = {}): OptionsParameter[] {
   const config = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile).config as object
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
@@ -47,7 +47,7 @@ export function functionsWithOptions(entries: readonly string[], settings: ts.Co
   })
 }
 
-/** An object with a property that may be left out, or that is called options: neither a tensor nor a list. */
+/** Whether a parameter is an object with an optional property, or is called options; tensors and lists are not. */
 function isOptions(checker: ts.TypeChecker, type: ts.Type, name: string): boolean {
   if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection))) return false
   if (type.getCallSignatures().length > 0 || checker.isArrayLikeType(type) || type.isClass()) return false

@@ -37,7 +37,7 @@ export function asModule(source: string): string {
 export const noPackage: string = asModule(`import { register } from 'node:module'
   register(${JSON.stringify(asModule("export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name, context)"))})`)
 
-/** A module that kills its process, or the one that started it, with -9 when it would train with `"batch": 3`; a file records that. */
+/** A module that kills its process, or its parent, with -9 when it would train with `"batch": 3`; a file records that. */
 export function killer(note: string, whom: 'pid' | 'ppid'): string {
   return asModule(`import fs from 'node:fs'
     const file = process.argv.find(word => /(configs.*|config)\\.yaml$/.test(word)) ?? process.argv[process.argv.indexOf('--resume') + 1] + '/config.yaml'

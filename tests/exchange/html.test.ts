@@ -1,4 +1,4 @@
-// The exported page: its automaton is the library's, step by step, over random rules; and nothing in it is from elsewhere.
+// The exported page: its automaton computes the library's steps, over random rules; and the page loads nothing from elsewhere.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -34,7 +34,7 @@ type World = { height: number; width: number; cells: Float32Array }
 type Masks = { pre: Uint8Array | null; fires: Uint8Array | null; post: Uint8Array | null }
 type Automaton = { step(world: World, key: readonly number[], angle: number): Masks & { cells: Float32Array } }
 
-/** The automaton that a page has, out of the text of the page. */
+/** The automaton of a page, made from the text of the page. */
 async function automatonOf(rule: DataRule, params: DataParams, start: Tensor): Promise<Automaton> {
   const html = await exportHtml({ rule, params }, { start })
   const [json, automaton] = [...html.matchAll(/<script[^>]*>\n([^]*?)\n<\/script>/g)].map(([, text]) => text)
@@ -69,7 +69,7 @@ async function expectSameSteps(rule: DataRule, params: DataParams, start: Tensor
   return steps
 }
 
-/** Scenes of one sample in float32, of rules that a page can run, whose windows do not reach beyond a mirror. */
+/** Scenes with one sample in float32, for rules that a page can run, on grids large enough for mirrored borders. */
 const pageScenes = scenes
   .filter(({ rule, x }) => !beyondPages(rule) && (rule.padding !== 'reflect' || Math.min(...x.shape.slice(1, 3)) > 4))
   .map(({ rule, params, x, n }) => ({
@@ -123,7 +123,7 @@ describe('the automaton of a page', () => {
     expect(compared).toBeGreaterThan(3)
   })
 
-  it.each(kinds.map(kind => [kind.type, kind] as const))('has the perception %s, or a page of it is refused by name', async (type, kind) => {
+  it.each(kinds.map(kind => [kind.type, kind] as const))('has the perception %s, or a page with it is refused by name', async (type, kind) => {
     await fc.assert(fc.asyncProperty(partsOf(kind as PartKind<Perception>, 5), fc.nat(1000), async (part, n) => {
       const rule = defineRule({ channels: { a: 2, b: 1 }, perceive: ['identity', part], update: mlp(4), padding: 'circular' })
       const params = mapTree(init(rule, key(n)), leaf => add(leaf as Tensor, 0.1)) as DataParams
@@ -157,7 +157,7 @@ describe('exportHtml', () => {
     expect([...new Float32Array(bytes.buffer)]).toEqual([...params.update.w1.toArray()])
   })
 
-  it('calls classes and conditions as the model does, where it names all of them', async () => {
+  it('names classes and conditions as the model does, if it names all of them', async () => {
     const rule = defineRule({ ...small, channels: { rgba: 4, classes: 2, condition: 2 }, frozen: ['condition'], perceive: ['laplacian'] })
     const model = { rule, params: init(rule, key(0)), provenance: { classes: 'cat dog', conditions: 'one two three' } }
     const html = await exportHtml(model)
@@ -166,7 +166,7 @@ describe('exportHtml', () => {
     })
   })
 
-  it('starts from the cells that it is given, none of which ends the script', async () => {
+  it('starts from the given cells, none of whose texts can end the script', async () => {
     const start = seed(small, { height: 5, width: 7, at: [4, 6] })
     const html = await exportHtml({ rule: small, params }, { start })
     const model = JSON.parse(/id="model">([^]*?)<\/script>/.exec(html)![1]) as { start: object }
@@ -191,7 +191,7 @@ describe('exportHtml', () => {
     await expect(exportHtml({ rule: small, params }, options as HtmlOptions)).rejects.toThrow(`exportHtml: ${why}`)
   })
 
-  it('refuses a grid too small to be mirrored, by whatever cells perceive', async () => {
+  it('refuses a grid too small to be mirrored, for every kind of perception', async () => {
     const too = "exportHtml: the grid is too small for its mirrored border: "
     const rule = defineRule({ ...small, padding: 'reflect' })
     await expect(exportHtml({ rule, params }, { size: 1 })).rejects.toThrow(`${too}depthwiseConv: padding 'reflect' mirrors 1 cells`)

@@ -1,4 +1,4 @@
-// A model in an address: what comes back, how near it is, and that nothing broken is taken for a model.
+// A model in an address: what is decoded, how accurate it is, and that nothing broken is taken for a model.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -25,7 +25,7 @@ const valuesOf = (params: DataParams, path: string): number[] => (
 )
 
 describe('a model in an address', () => {
-  it('comes back: rule and settings as they were, each weight within half a step, and then for good', async () => {
+  it('is decoded: rule and settings as they were, each weight within half a step, and unchanged when encoded again', async () => {
     await fc.assert(fc.asyncProperty(models, settings, bits, async (model, settings, bits) => {
       const text = await encodeLink(model, { bits, settings })
       expect(text).toMatch(/^[\w-]+$/)
@@ -46,7 +46,7 @@ describe('a model in an address', () => {
     }))
   })
 
-  it('is refused where a character is another, or some are missing', async () => {
+  it('is refused if a character is wrong, or some are missing', async () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     const rule = defineRule({ channels: { rgba: 4 }, perceive: ['identity'], update: mlp(3) })
     const text = await encodeLink({ rule, params: init(rule, key(0)) })
@@ -61,7 +61,7 @@ describe('a model in an address', () => {
     expect(text).toHaveLength(12_511)
   })
 
-  it.each(['', 'play', 'a b', '%%%', 'A'.repeat(200)])('%j is none', text => {
+  it.each(['', 'play', 'a b', '%%%', 'A'.repeat(200)])('%j is no model', text => {
     expect(() => decodeLink(text, 'this link')).toThrow(/^this link: [^\n]+\.$/)
   })
 

@@ -1,5 +1,5 @@
-// Reads TensorBoard event files with protobufjs and the messages of tensorboard.proto; shares no code with what writes
-// them. The CRC is computed bit by bit, as RFC 3720 defines it.
+// Reads TensorBoard event files with protobufjs and the messages of tensorboard.proto; shares no code with their writer. The
+// CRC is computed bit by bit, as RFC 3720 defines it.
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -47,7 +47,7 @@ function checkCrc(stored: number, bytes: Uint8Array): void {
   if (crc !== crc32c(bytes)) throw new Error(`a record's CRC is ${crc}, but its bytes have ${crc32c(bytes)}`)
 }
 
-/** The events of a file; throws where a record or a message is damaged. */
+/** The events of a file; throws if a record or a message is damaged. */
 export function readEvents(file: Buffer): Event[] {
   const events: Event[] = []
   for (let at = 0; at < file.length;) {

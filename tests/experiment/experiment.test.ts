@@ -1,4 +1,4 @@
-// What a file says of an experiment is what the library is told: by the same tables, and the same when it is read again.
+// An experiment in a file gives the library its options: by the same tables, and the same when it is printed and read again.
 
 import fc from 'fast-check'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ function made(...layers: Values[]): RunConfig {
   return result.config
 }
 
-/** A rule with the roles that a task reads beside its own, and norms of one group, since a cell perceives more then. */
+/** A rule with the roles that a task reads besides its own. Norms have one group, since a cell then perceives more numbers. */
 function fitting(rule: DataRule, task: TaskName): DataRule {
   const { told, said } = rolesOf(task, data[task])
   const more = Object.fromEntries([...told, ...said].map(role => [role, 2]))
@@ -40,17 +40,17 @@ function fitting(rule: DataRule, task: TaskName): DataRule {
   return { ...rule, channels: { ...channels, ...more }, frozen: [...frozen, ...told], update: { ...update, norm } }
 }
 
-/** Trainings whose rollouts are longer than the coarse stages of theirs, three of three steps at most. */
+/** Trainings whose rollouts are longer than their coarse stages, which are at most three of three steps. */
 const trainings = randomOf(record({ fields: trainingFields })).map(({ steps: [least, end], warmUp, ...drawn }) => ({
   ...drawn, steps: [least + 9, end + 9] as const, ...(warmUp && { warmUp: { ...warmUp, from: [warmUp.from[0] + 9, warmUp.from[1] + 9] as const } }),
 }))
 
 const again = (config: RunConfig): RunConfig => made(parse(runYaml(config)) as Values)
 
-it('says every rule and every training, for every task, and is the same when it is printed and read again', () => {
+it('describes every rule and every training, for every task, and is the same when it is printed and read again', () => {
   fc.assert(fc.property(rules, trainings, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (any, drawn, task, fold) => {
     const rule = fitting(any, task)
-    // A list of readouts has to lie within the shortest rollout, which is drawn beside it.
+    // A list of readouts must lie within the shortest rollout, which is drawn together with it.
     const options = { ...drawn, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
     const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }
@@ -61,7 +61,7 @@ it('says every rule and every training, for every task, and is the same when it 
   }))
 })
 
-it('has the values of its recipe, and what is said besides', () => {
+it('has the values of its recipe, and those of the file', () => {
   for (const [recipe, { rule, ...rest }] of Object.entries(recipes)) {
     const train = { batch: 3, reseed: 0, mutated: 0, damaged: 0 }
     const config = made({ task: 'texture', recipe, data: data.texture, train, rule: { noise: { on: 'state', std: 0.5 } } }) as Experiment
@@ -70,7 +70,7 @@ it('has the values of its recipe, and what is said besides', () => {
   }
 })
 
-it('learns by Adam where nothing but a rate is said, and where nothing is', () => {
+it('learns by Adam if only a rate is given, and if nothing is', () => {
   const { rule } = recipes.texture
   const optimiserOf = (train: Values): unknown => (made({ task: 'texture', data: data.texture, rule, train: { iterations: 1, batch: 1, steps: [1, 2], ...train } }) as Experiment).train.optimiser
   expect(optimiserOf({ rate: 1e-4 })).toEqual(adam({ rate: 1e-4 }))
@@ -78,7 +78,7 @@ it('learns by Adam where nothing but a rate is said, and where nothing is', () =
   expect(optimiserOf({ optimiser: { type: 'sgd', rate: 1e-4 } })).toEqual(sgd({ rate: 1e-4 }))
 })
 
-it('bundled ones are those of the recipes', () => {
+it('has bundled ones that are those of the recipes', () => {
   const names = readdirSync('assets/experiments').filter(name => name.endsWith('.yaml'))
   expect(names.sort()).toEqual(['brain.yaml', 'digits.yaml', 'emoji.yaml', 'learned-filters.yaml', 'texture.yaml'])
   for (const name of names) {
@@ -109,7 +109,7 @@ it('is one run, or one for each seed and fold, which hold out every example once
   expect(() => splitOf(made({ ...base, validate: { every: 1, split: 0.01 } }) as Experiment, lesson)).toThrow('validate: split is 0.01, expected a share of the 11 examples that leaves some on either side.')
 })
 
-it('tells a mistake by where it is', () => {
+it('reports a mistake with its place', () => {
   const said = (values: Values): string[] => {
     const result = runConfigOf(values)
     return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
@@ -127,7 +127,7 @@ it('tells a mistake by where it is', () => {
   expect(said({ task: 'imageToImage', recipe: 'digits', data: { inputs: 'a', outputs: 'b', loss: 'dice' }, rule: { channels: { input: 1, output: 1 }, frozen: ['input'], inputMask: null }, validate: { every: 1, metric: 'dise' } })).toEqual([
     'validate.metric: is "dise", expected one of loss, dice, iou; did you mean "dice"?',
   ])
-  // The roles that a task reads, whatever their names would be in code.
+  // The roles that a task reads have fixed names in files; in code they could have others.
   const digits = (rule: Values): string[] => said({ task: 'classification', recipe: 'digits', data: { images: 'a' }, rule })
   expect(digits({ channels: { picture: 1, hidden: 9, classes: 10 }, frozen: ['picture'], inputMask: null })).toEqual([
     'rule.channels: is ["picture","hidden","classes"], expected a role image among them, which classification reads',
@@ -150,7 +150,7 @@ it('offers the nearest right word for every word of every list in it', () => {
   expect(words).toBeGreaterThan(300)
 })
 
-/** Values that a schema allows but for one word in them, whose last letter is there twice. */
+/** Values that a schema allows, except for one word in them, whose last letter is doubled. */
 function misspelt(schema: Json): { readonly word: string; readonly values: unknown }[] {
   const { enum: words = [], anyOf = [], items, properties = {} } = schema
   const [type] = properties.type?.enum ?? []
@@ -164,7 +164,7 @@ function misspelt(schema: Json): { readonly word: string; readonly values: unkno
   ]
 }
 
-it('of a recipe or a preset that there is not, says that, and not all that is missing without it', () => {
+it('reports an unknown recipe or preset, and not everything that is missing without it', () => {
   const said = (values: Values): string[] => {
     const result = runConfigOf(values)
     return 'mistakes' in result ? result.mistakes.map(({ key, says }) => `${key}: ${says}`) : []
@@ -173,12 +173,12 @@ it('of a recipe or a preset that there is not, says that, and not all that is mi
   expect(said({ task: 'texture', recipe: 'textur', data: data.texture, rule: { noise: null, fireRat: 1 } })).toHaveLength(2)
   expect(said({ preset: 'regenrating' })).toEqual([expect.stringMatching(/^preset: is "regenrating", .*; did you mean "regenerating"\?$/)])
   expect(said({ task: 'texture', data: data.texture }).length).toBeGreaterThan(2)
-  // So it is with a key: what is missing is what was meant by it.
+  // The same holds for a misspelt key: the missing field is the one that was meant.
   expect(said({ task: 'texture', recipe: 'texture', data: { imgae: 'a.png' } })).toEqual(['data: there is no key "imgae" in data; did you mean "image"?'])
   expect(said({ task: 'texture', recipe: 'texture', data: { imgae: 'a.png' }, rule: { perceive: [{ type: 'conv', output: 3 }] } })).toHaveLength(2)
 })
 
-it('takes what is flat, as files were and presets are, for what stands in its section', () => {
+it('puts flat fields, as in old files and in presets, into their sections', () => {
   fc.assert(fc.property(rules, trainings, fc.constantFrom(...taskNames), (any, drawn, task) => {
     const rule = fitting(any, task)
     const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4, readouts: 1 }
@@ -187,17 +187,17 @@ it('takes what is flat, as files were and presets are, for what stands in its se
   }))
   expect(made({ size: 9, target: 'a', batch: 3, optimiser: { rate: 1 } })).toEqual(made({ data: { size: 9, target: 'a' }, train: { batch: 3, rate: 1 } }))
   expect(made({ train: { rate: 1, optimiser: { type: 'sgd' } } })).toMatchObject({ train: { optimiser: { type: 'sgd', rate: 1 } } })
-  // A layer over another one, each in its own way.
+  // One layer over another, one of them flat.
   expect(made({ batch: 3, pool: 5 }, { train: { batch: 4 } }, { seed: 2 })).toMatchObject({ train: { batch: 4, pool: 5 } })
 })
 
-it('a path leads to where its value stands, and a place is led to by the paths that a file may have', () => {
+it('a path is mapped to the place of its value, and a place to the paths that a file may use for it', () => {
   expect(['batch', 'optimiser.rate', 'train.rate', 'train.rate.factor', 'size', 'rule.fireRate', 'train.batch', 'seed', 'batches'].map(placeOf)).toEqual([
     'train.batch', 'train.optimiser.rate', 'train.optimiser.rate', 'train.optimiser.rate.factor', 'data.size', 'rule.fireRate', 'train.batch', 'seed', 'batches',
   ])
 })
 
-it('an editor finds nothing wrong in what can be read, bundled files and whole configurations, and finds what is misspelt', () => {
+it('an editor accepts every valid file, bundled or generated, and finds misspelt words', () => {
   const schema = runSchema as Json
   const files = ['assets/experiments', 'assets/models'].flatMap(folder => (
     readdirSync(folder).filter(name => name.endsWith('.yaml')).map(name => parse(readFileSync(join(folder, name), 'utf8')) as Values)
@@ -213,7 +213,7 @@ it('an editor finds nothing wrong in what can be read, bundled files and whole c
   }
 })
 
-it('a task over some of its examples is that task: each of them is judged as it was, at each readout', () => {
+it('a task over some of its examples is the same task: each of them is judged as before, at each readout', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 9 }).chain(n => fc.tuple(fc.constant(n), fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 }))), ([n, ids]) => {
     const said: unknown[] = []
     const note = (...args: unknown[]): never => { said.push(args); return undefined as never }
@@ -223,14 +223,14 @@ it('a task over some of its examples is that task: each of them is judged as it 
     part.seeds([ids.length - 1, 0])
     part.loss(undefined as never, [0], undefined as never, 2)
     expect(said).toEqual([[[ids.at(-1), ids[0]]], [[ids[0]], 2]])
-    // What an example goes on as is told by its number in the part.
+    // The example with which a sample continues is given by its index in the part.
     const x = undefined as never, turned = ids.toReversed()
     const { carry } = taskOn({ ...whole, carry: (_x, some) => ({ x, examples: some.map(id => turned[ids.indexOf(id)]) }) }, ids)
     expect(carry!(x, [0, ids.length - 1]).examples).toEqual([ids.length - 1, 0])
   }))
 })
 
-it('videos that are carried on are held out whole, and go on among those that are learnt from', () => {
+it('carried videos are held out whole, and samples continue only with training videos', () => {
   const experiment = made({
     task: 'video', data: { frames: 'a', k: 1, carry: true }, validate: { every: 1, split: 0.4 },
     rule: { channels: { input: 1, output: 1, hidden: 1 }, frozen: ['input'], perceive: ['identity'], update: { hidden: [4] } },
@@ -247,7 +247,7 @@ it('videos that are carried on are held out whole, and go on among those that ar
   for (const i of state.examples) expect(train[i]).toBeDefined()
 })
 
-it('is read from the text of a file, or told in one sentence what is wrong with it', () => {
+it('is read from the text of a file, or refused in one sentence', () => {
   const text = 'task: texture\nrecipe: texture\ndata: { image: a.png }\ntrain: { rate: 1.0e-3 }\n'
   expect(experimentFrom(text)).toEqual(made(parse(text) as Values))
   expect(experimentFrom(runYaml(experimentFrom(text)))).toEqual(experimentFrom(text))
@@ -258,7 +258,7 @@ it('is read from the text of a file, or told in one sentence what is wrong with 
   expect(() => experimentFrom('extends: base.yaml')).toThrow('experimentFrom: extends is "base.yaml", expected nothing: ')
 })
 
-it('is in the docs as it is read', () => {
+it('is read as the docs describe it', () => {
   const [, text] = /```yaml\n(task:[^]*?)```/.exec(readFileSync('docs/experiments.md', 'utf8'))!
   const { extends: _extends, ...values } = parse(text) as Values
   const config = made(values) as Experiment

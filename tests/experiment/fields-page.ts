@@ -1,4 +1,4 @@
-// The page of all fields of a file, out of the tables that read files: docs/fields.md.
+// The page of all fields of a file, docs/fields.md, made from the tables that read files.
 
 import { schemaOf, type Field } from '../../src/backends/fields.ts'
 import type { Json } from '../../src/backends/options.ts'
@@ -11,7 +11,7 @@ export function fieldsPage(): string {
   const growing = schemaOf(configField).properties!
   const tasks = Object.fromEntries(taskNames.map(name => [name, schemaOf(experimentFields[name] as Field).properties!]))
   const { data: _data, rule, train, task: _task, ...run } = tasks[taskNames[0]]
-  const training = tableOf(rowsOf('train', train, false).slice(1)) // before the data, since what stands in both is told here
+  const training = tableOf(rowsOf('train', train, false).slice(1)) // before the data, so that objects in both are described here
   const words = (names: string[]): string => names.map(name => `\`${name}\``).join(' and ')
   const [own, others] = [Object.keys(growing).filter(name => !(name in tasks[taskNames[0]])), Object.keys(run).filter(name => !(name in growing))]
   return `${head}
@@ -52,16 +52,16 @@ function rowsIn(properties: Readonly<Record<string, Json>>, before = '', require
   return Object.entries(properties).flatMap(([name, json]) => rowsOf(before === '' ? name : `${before}.${name}`, json, !required.includes(name)))
 }
 
-/** A field, and those inside of it. */
+/** A field, and the fields within it. */
 function rowsOf(path: string, json: Json, isOptional: boolean): Row[] {
   const otherwise = 'default' in json ? shown(json) : isOptional ? 'by the others' : ''
   return [{ path, what: inWords(json), otherwise, about: json.description ?? '' }, ...inside(path, json)]
 }
 
-/** The objects with a type whose fields have their rows, like a schedule: they have none where they stand again. */
+/** The objects with a type, like a schedule, whose fields already have their rows: these are not repeated. */
 let told = new Set<string>()
 
-/** What objects in a field have: those of several types each with its type. */
+/** The fields of the objects in a field; if there are several types, each with its type. */
 function inside(path: string, json: Json): Row[] {
   if (json.items && !isNumberOrWord(json.items)) return inside(`${path}[]`, json.items)
   if (json.anyOf) return json.anyOf.flatMap(member => inside(path, member))
@@ -81,7 +81,7 @@ function shown({ default: value, properties, anyOf }: Json): string {
   return isObject && (properties ?? anyOf) ? 'as below' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 
-/** What a value must be. */
+/** The allowed values, in words. */
 function inWords(json: Json): string {
   const { type, enum: words, anyOf, items, minItems = 0, maxItems = Infinity, properties, not } = json
   if (anyOf) return [...new Set(anyOf.map(inWords))].join(', or ')

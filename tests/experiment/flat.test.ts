@@ -8,7 +8,7 @@ const { config } = fc.letrec<{ value: Json; config: JsonObject }>(tie => ({
   config: fc.dictionary(name, tie('value'), { maxKeys: 4, noNullPrototype: true }),
 }))
 
-it('a configuration is its paths and their values', () => {
+it('a configuration is equal to its paths and their values', () => {
   fc.assert(fc.property(config, whole => {
     const flat = flatten(whole)
     const paths = Object.keys(flat)
@@ -17,7 +17,7 @@ it('a configuration is its paths and their values', () => {
   }))
 })
 
-it('another value at a path changes that and nothing else', () => {
+it('a new value at a path changes nothing else', () => {
   fc.assert(fc.property(config, fc.array(name, { minLength: 1, maxLength: 3 }), fc.integer(), (whole, names, value) => {
     const path = names.join('.')
     const changed = withValue(whole, path, value)

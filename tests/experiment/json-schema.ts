@@ -1,8 +1,8 @@
-// Whether a value is as a JSON Schema says, for those words of the language that `Json` has: what an editor would find wrong.
+// Checks a value against a JSON Schema, for the keywords that `Json` has, as an editor would.
 
 import type { Json } from '../../src/backends/options.ts'
 
-/** Where a value is not as its schema says: paths, none where it is right. */
+/** The paths at which a value violates its schema; empty if it is valid. */
 export function wrongIn(schema: Json, x: unknown, path = 'it'): string[] {
   const { type, enum: words, properties = {}, required = [], additionalProperties, items, anyOf } = schema
   if (anyOf) {

@@ -1,5 +1,5 @@
-// What the library can be told of a task, of a trainer and of a validation, a file can say: every option is a field, or stands
-// here with the reason why it is none. The compiler sees to it that none is forgotten.
+// A file can set every option that the library has for a task, a trainer and a validation: every option is a field, or is listed
+// here with the reason why it is not. The compiler makes sure that none is forgotten.
 
 import { expect, it } from 'vitest'
 import { describeIn } from '../../src/experiment/config/describe.ts'
@@ -12,7 +12,7 @@ import type {
 } from '../../src/index.ts'
 
 type Why = { readonly none: string }
-/** Of every option the path of its field, or why it has none. */
+/** For every option the path of its field, or the reason why it has none. */
 type Told<T> = { readonly [K in keyof Required<T>]: string | Why }
 
 const why = (none: string): Why => ({ none })
@@ -72,7 +72,7 @@ it('every task of the library is one of files', () => {
   expect(tasksOfLibrary.filter(name => !(name.replace('Task', '') in tasks))).toEqual([])
 })
 
-it('what has no field has a reason', () => {
+it('every option without a field has a reason', () => {
   const all = [training, running, judging, folds, ...Object.values(tasks)].flatMap(told => Object.values(told) as (string | Why)[])
   const reasons = all.flatMap(told => (typeof told === 'string' ? [] : [told.none]))
   expect([reasons.length > 10, reasons.filter(reason => reason.length < 10)]).toEqual([true, []])

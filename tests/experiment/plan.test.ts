@@ -1,4 +1,4 @@
-// What a sweep comes to, and what is said of it: pure functions.
+// The plan of a sweep and the report about it: pure functions.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -19,21 +19,21 @@ it('a plan has a run for each point and seed, named by its configuration', () =>
   expect(new Set(runs.flat().map(({ id }) => id)).size).toBe(8)
   const halved = checkData('sweep', sweepField, { base: {}, fields: { batch: [2, 4, 8] }, halving: { least: 10 } })
   expect(planOf(halved, { iterations: 90 }, 1).machine.rungs).toEqual([10, 30, 90])
-  // Nothing that the file says is silently something else.
+  // No value of the file is silently replaced.
   const said = (more: object) => () => planOf(checkData('sweep', sweepField, { base: {}, fields: { batch: [2] }, ...more }), { seed: 7 }, 70)
   expect(said({})().runs.flat().map(({ seed, config }) => [seed, config.seed])).toEqual([[7, 7]])
   expect(said({ fields: { seed: [1, 2] } })).toThrow('sweep: a field is "seed", expected seeds: a list, over which results are averaged.')
   expect(said({ fields: { iterations: [10, 20] } })).toThrow('sweep: a field is "iterations", expected train.iterations in the base: all candidates are trained equally long, or by halving.')
   expect(said({ fields: { batch: [2], 'train.batch': [3] } })).toThrow('sweep: a field is "train.batch", expected each field once; it is batch, which is there too.')
   expect(said({ halving: { least: 71 } })).toThrow('sweep: halving.least is 71, expected at most the iterations of a run, 70.')
-  // The budget is that of all seeds together.
+  // The budget is for all seeds together.
   const within = (iterations: number) => planOf({ ...sweep, budget: { runs: null, iterations, minutes: null } }, {}, 70)
   const [next] = [within(2 * 70).machine].map(({ start, next }) => next(next(start)!.state))
   expect(next).toBeNull()
   expect(() => within(139)).toThrow('sweep: budget.iterations is 139, expected at least 140, which the first candidate needs.')
 })
 
-it('a candidate whose folds are held out in turn has a run for each seed and fold, and is judged by their mean', () => {
+it('a candidate whose folds are all held out in turn has a run for each seed and fold, and is judged by their mean', () => {
   const base = { task: 'texture', recipe: 'texture', data: { image: 'a' }, train: { iterations: 70 }, validate: { every: 1, folds: 3, fold: 'all' } }
   const sweep = checkData('sweep', sweepField, { base, fields: { 'train.batch': [2, 4] }, seeds: [3, 5] })
   const { runs, configs } = planOf(sweep, base, 1)

@@ -1,4 +1,4 @@
-// Runs in tables: pure functions of what they were told and what has come of them.
+// Runs in tables: pure functions of their configurations and results.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -14,7 +14,7 @@ const runs: fc.Arbitrary<RunRecord[]> = fc.array(fc.record({
 
 const rate = ({ config }: RunRecord): Json | undefined => (config.rule as Record<string, Json>).fireRate
 
-it('differ in those fields in which two of them do', () => {
+it('differ in the fields in which any two of them do', () => {
   fc.assert(fc.property(runs, list => {
     const differs = (values: (Json | undefined)[]): boolean => values.some(x => x !== values[0])
     const found = differingFields(list)
@@ -24,7 +24,7 @@ it('differ in those fields in which two of them do', () => {
   }))
 })
 
-it('are called by their names; those of a sweep by the fields that tell them apart, as far as they do', () => {
+it('are labelled by their names; those of a sweep by the fields that tell them apart, if these do', () => {
   const named = (list: readonly RunRecord[]): RunRecord[] => list.map((run, i) => ({ ...run, name: `out/sweep/runs/${runId({ i })}` }))
   fc.assert(fc.property(runs, list => {
     expect(labelsOf(list)).toEqual(list.map(({ name }) => name))
@@ -51,7 +51,7 @@ it('are sorted and filtered, and none is lost', () => {
   }))
 })
 
-it('stand in a table with what there is of them, as Markdown and as CSV', () => {
+it('are listed in a table with the values that they have, as Markdown and as CSV', () => {
   const list: RunRecord[] = [
     { name: 'a|1', config: { batch: 8, rule: { perceive: ['identity', 'sobelX'] } }, results: { iteration: 9, loss: 0.5 } },
     { name: 'b', config: { batch: 4, rule: { perceive: ['identity', 'sobelX'] }, clip: 1 }, results: { iteration: 9 } },
@@ -68,14 +68,14 @@ it('stand in a table with what there is of them, as Markdown and as CSV', () => 
   expect(() => filterRuns(list, ['loss'])).toThrow('runs: a condition is "loss", expected a field, one of = != < <= > >=, and a value.')
 })
 
-it('conditions stand with commas between them, and values may have some', () => {
+it('conditions are separated by commas, and values may contain commas', () => {
   expect(conditionsIn('loss<0.01, rule.perceive=["identity","sobelX"],train.steps=[64,97] ,batch!=8')).toEqual(['loss<0.01', 'rule.perceive=["identity","sobelX"]', 'train.steps=[64,97]', 'batch!=8'])
   fc.assert(fc.property(runs, fc.constantFrom('<', '>='), fc.constantFrom('', 'x', '0,', '1e999'), (list, operator, text) => {
     expect(() => filterRuns(list, [`loss${operator}${text}`])).toThrow(`expected a number behind ${operator}.`)
   }))
 })
 
-it('a table as CSV is read back as it was, whatever stands in it (RFC 4180)', () => {
+it('a table as CSV is read back as it was, whatever its texts (RFC 4180)', () => {
   /** The cells of a file, by the grammar of the RFC. */
   const parsed = (text: string): string[][] => {
     const rows: string[][] = [[]]

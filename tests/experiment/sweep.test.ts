@@ -1,4 +1,4 @@
-// The designs of sweeps, which are functions of their arguments alone.
+// The designs of sweeps, which depend only on their arguments.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -18,14 +18,14 @@ const field = fc.oneof(values, range)
 const fields: fc.Arbitrary<SweepFields> = fc.array(field, { minLength: 1, maxLength: 4 })
   .map(list => Object.fromEntries(list.map((f, i) => [names[i], f])) as SweepFields)
 
-/** Whether a value may be in a field. */
+/** Whether a field may have a value. */
 function fits(f: SweepFields[string], x: Json): boolean {
   if (Array.isArray(f)) return f.includes(x)
   const { from, to, whole } = f as RangeField
   return typeof x === 'number' && x >= from && (whole ? x < to && Number.isInteger(x) : x <= to)
 }
 
-/** Text that is the same for equal points. */
+/** A text that is the same for equal points. */
 const text = (point: Point): string => JSON.stringify(Object.entries(point))
 
 describe('a design', () => {
@@ -37,7 +37,7 @@ describe('a design', () => {
     }))
   })
 
-  it('has points in the fields, none twice, and the same again', () => {
+  it('has points within the fields, none twice, and the same points every time', () => {
     fc.assert(fc.property(fields, fc.integer({ min: 1, max: 12 }), fc.nat(), (given, n, seed) => {
       const designs = [() => gridOf(given), () => randomOf(given, { n, key: key(seed) }), () => latinHypercube(given, { n, key: key(seed) })]
       for (const design of designs) {
@@ -64,7 +64,7 @@ describe('a design', () => {
     }))
   })
 
-  it('leaves out fields that do not apply, and what is alike then', () => {
+  it('leaves out fields that do not apply, and points that are equal without them', () => {
     const points = gridOf({ pool: [0, 256], damaged: { values: [0, 3], when: { pool: [256] } }, size: { values: [1, 2], when: { damaged: [3] } } })
     expect(points).toEqual([{ pool: 0 }, { pool: 256, damaged: 0 }, { pool: 256, damaged: 3, size: 1 }, { pool: 256, damaged: 3, size: 2 }])
     expect(configAt({ pool: 8, rule: { noise: null } }, { 'train.pool': 0, 'rule.fireRate': 0.5 })).toEqual({ train: { pool: 0 }, rule: { noise: null, fireRate: 0.5 } })
@@ -85,7 +85,7 @@ describe('a design', () => {
 })
 
 describe('the name of a run', () => {
-  it('is that of its configuration, in whatever order its keys are, and of no other', () => {
+  it('depends only on its configuration, not on the order of keys, and differs for different ones', () => {
     const config = fc.dictionary(fc.string({ maxLength: 3 }), fc.oneof(fc.integer(), fc.dictionary(fc.string({ maxLength: 2 }), fc.boolean())), { noNullPrototype: true })
     const turned = (x: Json): Json => (typeof x === 'object' && x !== null && !Array.isArray(x)
       ? Object.fromEntries(Object.entries(x).reverse().map(([k, v]) => [k, turned(v!)])) : x)
@@ -96,14 +96,14 @@ describe('the name of a run', () => {
     }))
   })
 
-  it('stays what it is from one version to the next', () => {
+  it('does not change from one version to the next', () => {
     expect(runId({})).toBe('08f44b07b5901a25')
     expect(runId({ batch: 8, rule: { fireRate: 0.5, living: null } })).toBe('60ec4bea50eb475c')
   })
 })
 
 describe('successive halving', () => {
-  /** Runs a machine with so many workers that end in an order drawn at random; what was done, in the order of its results. */
+  /** Runs a machine with so many workers that finish in random order; returns the jobs in the order of their results. */
   function play(machine: ReturnType<typeof halving>, workers: number, order: readonly number[], valueOf: (job: HalvingJob) => number | null): { done: HalvingJob[]; state: HalvingState } {
     let state = machine.start
     const running: HalvingJob[] = []
@@ -129,7 +129,7 @@ describe('successive halving', () => {
   const losses = fc.array(fc.option(fc.integer({ min: 0, max: 9 }), { freq: 6 }), { minLength: 30, maxLength: 30 })
   const jobs = (list: readonly HalvingJob[]): string[] => list.map(({ candidate, rung }) => `${rung}:${candidate}`).sort()
 
-  it('does the same for any number of workers that end in any order, and ends with the best', () => {
+  it('does the same for any number of workers that finish in any order, and ends with the best', () => {
     fc.assert(fc.property(options, fc.integer({ min: 1, max: 8 }), order, losses, (given, workers, drawn, loss) => {
       const machine = halving(given)
       const valueOf = ({ candidate }: HalvingJob): number | null => loss[candidate]
@@ -139,7 +139,7 @@ describe('successive halving', () => {
       expect(machine.isDone(many.state)).toBe(true)
       expect(machine.rungs).toEqual([...machine.rungs].sort((a, b) => a - b))
       expect([machine.rungs[0], machine.rungs.at(-1)]).toEqual([given.least, given.most])
-      // Each once; no failed one goes on; whoever reaches the top is as good as any.
+      // Each job once; no failed candidate is promoted; one that reaches the top is at least as good as any other.
       expect(new Set(jobs(many.done)).size).toBe(many.done.length)
       for (const { rung, candidate } of many.done) if (rung > 0) expect(loss[candidate]).not.toBeNull()
       const best = Math.min(...loss.slice(0, given.candidates).filter(x => x !== null))
@@ -148,7 +148,7 @@ describe('successive halving', () => {
     }))
   })
 
-  it('without waiting never has a worker idle while candidates are left, and ends too', () => {
+  it('without waiting, no worker is idle while candidates are left, and it ends too', () => {
     fc.assert(fc.property(options, fc.integer({ min: 1, max: 8 }), order, losses, (given, workers, drawn, loss) => {
       const machine = halving({ ...given, wait: false })
       const { done, state } = play(machine, workers, drawn, ({ candidate }) => loss[candidate])
@@ -163,7 +163,7 @@ describe('successive halving', () => {
     }))
   })
 
-  it('hands out as many jobs as its budget is good for, and the same ones for any number of workers', () => {
+  it('hands out as many jobs as its budget allows, and the same ones for any number of workers', () => {
     fc.assert(fc.property(options, fc.integer({ min: 1, max: 8 }), order, losses, fc.double({ min: 0.1, max: 1.2, noNaN: true }), (given, workers, drawn, loss, share) => {
       const valueOf = ({ candidate }: HalvingJob): number | null => loss[candidate]
       const all = play(halving(given), 1, [0], valueOf).done
@@ -178,7 +178,7 @@ describe('successive halving', () => {
     }))
   })
 
-  it('halves as it says', () => {
+  it('has the documented rungs, and promotes the best', () => {
     const machine = halving({ candidates: 9, least: 100, most: 900 })
     const { done } = play(machine, 2, [1, 0], ({ candidate }) => -candidate)
     expect(machine.rungs).toEqual([100, 300, 900])
@@ -201,17 +201,17 @@ describe('importance', () => {
     expect(words.word).toBeCloseTo(1, 12)
   })
 
-  it('of numbers that differ in each result compares low with high ones; of words that do, and of too few, says nothing', () => {
+  it('compares low with high numbers if they differ in each result; says nothing about words that do, or about too few results', () => {
     const results = [[1, 'a', 10], [2, 'b', 11], [3, 'c', 30], [4, 'd', 31]].map(([rate, word, value]) => ({ point: { rate, word }, value: value as number }))
     expect(importanceOf(results)).toEqual({ rate: expect.closeTo(0.997, 2) })
     expect(importanceOf(results.slice(1))).toEqual({})
-    // All seeds of a candidate are results, so that there are several of each word.
+    // Each seed of a candidate is a result, so there are several for each word.
     const seeds = results.flatMap(({ point, value }) => [{ point, value }, { point, value: value + 0.1 }])
     expect(importanceOf(seeds).word).toBeGreaterThan(0.99)
     expect(importanceIn(ranked(results.map(({ point, value }) => ({ point, iterations: 1, values: [value, value + 0.1] })))).word).toBeGreaterThan(0.99)
   })
 
-  it('is from 0 to 1, does not depend on order and scale, and leaves out what failed', () => {
+  it('is from 0 to 1, does not depend on order and scale, and leaves out failed runs', () => {
     fc.assert(fc.property(fc.array(fc.record({ a: fc.nat(3), b: fc.nat(20), value: fc.integer({ min: -9, max: 9 }) }), { maxLength: 30 }), list => {
       const results = list.map(({ a, b, value }) => ({ point: { a, b }, value }))
       const found = importanceOf(results)

@@ -59,12 +59,12 @@ it('hold what was written, in records whose CRCs are right', async () => {
 })
 
 it('have the CRC of RFC 3720', () => {
-  // Appendix B.4: of 32 zeros and of 32 ones, which this reader and no other code here is held against.
+  // Appendix B.4, the CRC of 32 zeros and of 32 ones: this checks the reader itself.
   expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa)
   expect(crc32c(new Uint8Array(32).fill(255))).toBe(0x62a8ab43)
 })
 
-it('say what a run was told, and when it has ended', () => {
+it('have the hyperparameters of a run, and say when it has ended', () => {
   fc.assert(fc.property(fc.dictionary(tag, fc.oneof(number, fc.string(), fc.boolean())), fc.array(tag), (values, metrics) => {
     fc.pre(!Object.hasOwn(values, '__proto__'))
     const content = (bytes: Uint8Array) => readEvents(Buffer.from(bytes)).map(event => {
@@ -81,7 +81,7 @@ it('say what a run was told, and when it has ended', () => {
   }))
 })
 
-it('are appended to, and a run that goes on voids the steps that it takes again', async () => {
+it('are appended to, and a resumed run declares void the steps that it repeats', async () => {
   const first = await openTensorboard(folder)
   await first.write(1, [{ tag: 'loss', scalar: 0.5 }])
   await first.write(2, [{ tag: 'loss', scalar: 0.25 }])
@@ -102,7 +102,7 @@ it('are appended to, and a run that goes on voids the steps that it takes again'
   ])
 })
 
-it('stand in the order in which they were written, also where the clock was set back between them', async () => {
+it('are in the order in which they were written, even if the clock was set back between them', async () => {
   const at = join(folder, 'clock')
   for (const now of [5e12, 4e12, 4e12]) {
     vi.setSystemTime(now)
@@ -113,7 +113,7 @@ it('stand in the order in which they were written, also where the clock was set 
   expect(files.map(events => events.length)).toEqual([1, 2, 2]) // the first begins at 0, and voids nothing
 })
 
-it('refuse what is no event in one sentence', () => {
+it('refuse values that are no events in one sentence', () => {
   const write = (summary: unknown) => () => encodeTensorboard({ type: 'summaries', time: 1, step: 0, summaries: [summary as Summary] })
   expect(write({ tag: 'w', histogram: [] })).toThrow('tensorboard: w is [], expected at least one number.')
   expect(write({ tag: 'w', histogram: [1, NaN] })).toThrow('tensorboard: w[1] is NaN, expected a finite number.')

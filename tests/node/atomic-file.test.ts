@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 
 const { open, rename } = fs
 
-/** A spy over a function of node:fs/promises for whoever has imported it. */
+/** Spies on a function of node:fs/promises, also for modules that have imported it. */
 function spied<F extends 'open' | 'rename'>(name: F): MockInstance<typeof fs[F]> {
   const spy = vi.spyOn(fs, name)
   syncBuiltinESMExports()

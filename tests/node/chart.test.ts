@@ -17,7 +17,7 @@ const iterations = Array.from({ length: 101 }, (_, i) => i * 10)
 const losses = iterations.map(i => 10 ** (-i / 250)) // from 1 to 1e-4
 
 describe('lossCurveSvg', () => {
-  it('is an SVG file of its own with title, axes and a white sheet', async () => {
+  it('is a stand-alone SVG file with title, axes and a white sheet', async () => {
     const svg = await lossCurveSvg({ iterations, losses, title: 'lizard' })
     expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
     expect(svg).toMatch(/<\/svg>$/)
@@ -33,7 +33,7 @@ describe('lossCurveSvg', () => {
     expect(svg).not.toMatch(/<text[^>]*\/>|<text[^>]*><\/text>/)
   })
 
-  it('labels powers of ten alone when the range is wide', async () => {
+  it('labels only powers of ten when the range is wide', async () => {
     expect(texts(await lossCurveSvg({ iterations, losses }))).not.toContain('0.02')
   })
 
@@ -61,7 +61,7 @@ describe('lossCurveSvg', () => {
     expect(dots![0]![0]).toBeLessThan(dots!.at(-1)![0])
   })
 
-  it('leaves out what has no logarithm', async () => {
+  it('leaves out losses without a logarithm', async () => {
     const svg = await lossCurveSvg({ iterations: [0, 1, 2, 3, 4], losses: [1, 0, NaN, Infinity, 0.1] })
     expect(svg).not.toMatch(/NaN|Infinity/)
     expect(paths(svg).some(path => path.length === 2)).toBe(true)
@@ -84,7 +84,7 @@ describe('lossCurveSvg', () => {
     expect(await lossCurveSvg({ iterations, losses, width: 300, height: 200 })).toContain('viewBox="0 0 300 200"')
   })
 
-  it('refuses lengths that differ, and nothing to draw', async () => {
+  it('refuses different lengths, and empty curves', async () => {
     await expect(lossCurveSvg({ iterations: [0, 1], losses: [1] })).rejects
       .toThrow('chart: got 2 iterations but 1 losses')
     await expect(lossCurveSvg({ iterations: [0, 1], losses: [0, NaN] })).rejects

@@ -1,4 +1,4 @@
-// Data sets as their papers lay out the files: .npz, CIFAR-10, pairs side by side, nnU-Net's folds; on files made here.
+// Data sets in their published file layouts: .npz, CIFAR-10, pairs side by side, nnU-Net's folds; on files made here.
 
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ async function complaint(promise: Promise<unknown>): Promise<string> {
 describe('an .npz file', () => {
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 40 })
 
-  it('gives every array back by its name, stored or deflated, with a comment behind it or not', async () => {
+  it('returns every array by its name, stored or deflated, with or without a comment at the end', async () => {
     const path = join(folder, 'a.npz')
     await fc.assert(fc.asyncProperty(fc.array(bytes, { minLength: 1, maxLength: 3 }), fc.boolean(), fc.constantFrom('', 'PK a comment'), async (arrays, deflate, comment) => {
       const files = Object.fromEntries(arrays.map((data, i) => [`train_${i}.npy`, encodeNpy({ shape: [data.length, 1], data })]))
@@ -31,7 +31,7 @@ describe('an .npz file', () => {
     }), { numRuns: 30 })
   })
 
-  it('that is damaged is one sentence, or what it was', async () => {
+  it('gives one sentence or its unchanged contents if it is damaged', async () => {
     const path = join(folder, 'b.npz')
     const whole = zipOf({ 'x.npy': encodeNpy({ shape: [20], data: new Uint8Array(20).fill(3) }) }, true)
     await fc.assert(fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), async (at, byte, length) => {
@@ -68,7 +68,7 @@ function batchOf(labels: readonly number[], seed: number): Uint8Array {
 }
 
 describe('CIFAR-10', () => {
-  it('has pictures cell by cell, whose colours lie one after the other in the file', () => {
+  it('has pictures cell by cell, whose colour planes are one after the other in the file', () => {
     fc.assert(fc.property(fc.array(fc.nat(9), { minLength: 1, maxLength: 3 }), fc.nat(255), (given, seed) => {
       const bytes = batchOf(given, seed)
       const { images, labels, n } = decodeCifar10(bytes)
@@ -79,7 +79,7 @@ describe('CIFAR-10', () => {
     }), { numRuns: 20 })
   })
 
-  it('is five batches to train with and one to test with', async () => {
+  it('has five training batches and one test batch', async () => {
     for (let i = 1; i <= 5; i++) await writeFile(join(folder, `data_batch_${i}.bin`), batchOf([i, i + 1], i))
     await writeFile(join(folder, 'test_batch.bin'), batchOf([9], 7))
     const train = await readCifar10(folder)
@@ -116,7 +116,7 @@ describe('pairs side by side', () => {
 })
 
 describe('folds of nnU-Net', () => {
-  it('are the positions of their cases', async () => {
+  it('are the indices of their cases', async () => {
     const names = ['c', 'a', 'b']
     const path = join(folder, 'splits_final.json')
     await writeFile(path, JSON.stringify([{ train: ['a', 'b'], val: ['c'] }, { train: ['c'], val: [] }]))

@@ -1,4 +1,4 @@
-// Data sets as files: real digits, folders of pictures, and what is said where something is missing or damaged.
+// Data sets as files: real digits, folders of pictures, and the errors if something is missing or damaged.
 
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ async function write(path: string, bytes: Uint8Array | string): Promise<void> {
   await writeFile(path, bytes)
 }
 
-/** The message of what a promise is rejected with. */
+/** The message of the error with which a promise rejects. */
 async function rejection(promise: Promise<unknown>): Promise<string> {
   return promise.then(() => { throw new Error('nothing was thrown') }, (error: Error) => error.message)
 }
@@ -48,7 +48,7 @@ describe('readIdx', () => {
     expect(await readIdx(at('plain'))).toEqual(images)
   })
 
-  it('names the file where it is missing or damaged', async () => {
+  it('names the file if it is missing or damaged', async () => {
     expect(await rejection(readIdx(at('no')))).toMatch(/^idx: cannot read .*no \(ENOENT: no such file or directory/)
     const whole = await readFile(labelFile)
     for (let length = 0; length < whole.length; length++) {
@@ -69,7 +69,7 @@ describe('readMnist', () => {
     }
   }
 
-  it('reads images from 0 to 1 and labels, however the files are spelled', async () => {
+  it('reads images from 0 to 1 and labels, under both spellings of the names', async () => {
     const { data } = await readIdx(digitFile)
     let n = 0
     await fc.assert(fc.asyncProperty(spellings, async how => {
@@ -130,7 +130,7 @@ describe('readImageFolder', () => {
     })
   })
 
-  it('takes folders for classes', async () => {
+  it('takes folders as classes', async () => {
     for (const [i, name] of ['dog/1', 'cat/2', 'cat/1', 'emu/1'].entries()) {
       await write(at(`${name}.png`), encodePng(plain(2, 2, i)))
     }
@@ -164,7 +164,7 @@ describe('readImageFolder', () => {
     expect(await rejection(readImageFolder(folder, { sise: 3 } as object))).toMatch(/did you mean "size"\?$/)
   })
 
-  it('wants one size, or fits all into a square', async () => {
+  it('requires one size, or fits all pictures into a square', async () => {
     await write(at('a.png'), encodePng(plain(3, 2, 20)))
     await write(at('b.png'), encodePng(plain(8, 8, 40)))
     expect(await rejection(readImageFolder(folder)))
@@ -253,7 +253,7 @@ describe('readNpy and readNifti', () => {
     expect(await readNifti(at('a.nii.gz'))).toEqual({ shape: [3, 1, 1], data, spacing: [1, 1, 1], affine: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]] })
   })
 
-  it('stop at their limit, also in what is compressed or never ends', async () => {
+  it('stop at their limit, also for compressed and endless files', async () => {
     const bomb = gzipSync(new Uint8Array(5e6))
     await write(at('bomb.gz'), bomb)
     for (const [what, read] of [['idx', readIdx], ['npy', readNpy], ['nifti', readNifti]] as const) {

@@ -69,7 +69,7 @@ describe('play', () => {
     expect(steps).toEqual([0, 3, 6, 7])
   })
 
-  it('damages once, and goes on from a state that is given, which it leaves alone', async () => {
+  it('damages once, and begins from a given state, which it does not change', async () => {
     const params = init(rule, key(3))
     const start = tensor(new Float32Array(9 * 9 * 7).fill(1), { shape: [1, 9, 9, 7] })
     const still = customRule({ channels: { all: 7 }, init: () => ({}), step: (_, x) => add(x, mul(x, 0)) })
@@ -101,7 +101,7 @@ describe('play', () => {
     await expect(bad.next()).rejects.toThrow('play: what view returned is "a picture", expected an image')
   })
 
-  it('is refused before it is made where it would be too large', async () => {
+  it('is refused before it is made if it would be too large', async () => {
     let steps = 0
     const counting = customRule({ channels: { rgba: 4 }, init: () => ({}), step: (_, x) => { steps++; return mul(x, 1) } })
     const options = { key: key(0), size: 9 }
@@ -131,8 +131,8 @@ describe('play', () => {
   })
 })
 
-describe('what is bundled', () => {
-  it('holds the ten emoji of the paper, by character and by name', async () => {
+describe('the package', () => {
+  it('has the ten emoji of the paper, by character and by name', async () => {
     const list = await bundledEmoji()
     expect(list.map(({ character }) => character).sort()).toEqual(['🦎', '😀', '💥', '👁️', '🐠', '🦋', '🐞', '🕸️', '🥨', '🎄'].sort())
     for (const { name, character, path } of list) {
@@ -148,7 +148,7 @@ describe('what is bundled', () => {
     await expect(emoji('dragon')).rejects.toThrow(/^emoji: there is no "dragon" among the bundled ones: 🦋 butterfly, .*🕸️ spider-web$/)
   })
 
-  it('holds models that can be read', async () => {
+  it('has models that can be read', async () => {
     for (const { path } of await bundledModels()) expect((await readModel(path)).rule.type).toBe('data')
   })
 

@@ -146,7 +146,7 @@ describe('encodeGif', () => {
     expect(decodeGif(encodeGif(many)).frames[79]![0]).toEqual([255, 0, 255])
   })
 
-  it('refuses what is no animation', () => {
+  it('refuses lists that are no animation', () => {
     expect(() => encodeGif([])).toThrow('gif: needs at least one image, got none')
     expect(() => encodeGif([red, imageOf(1, 1, () => [0, 0, 0, 0])])).toThrow('gif: image 1 is 1×1, but image 0 is 4×3')
     expect(() => encodeGif([red], { delayMs: 5 }))
@@ -165,7 +165,7 @@ describe('encodeGif', () => {
     expect(decodeGif(encodeGif([red], { delayMs: 655_350 })).delays).toEqual([655_350])
   })
 
-  it('refuses what a GIF cannot say', () => {
+  it('refuses options that a GIF cannot express', () => {
     const one = imageOf(1, 1, () => [1, 0, 0, 1])
     for (const scale of [1.5, 0, -1, NaN, Infinity]) {
       expect(() => encodeGif([red], { scale })).toThrow(`gif: scale is ${scale}, expected a whole number > 0`)

@@ -41,7 +41,7 @@ it('are JSON lines, or CSV with a head, that read back as they were', async () =
   }))
 })
 
-it('say what cannot be written', async () => {
+it('are refused if they cannot be written', async () => {
   await expect(appendMetrics('a.txt', { a: 1 })).rejects.toThrow('appendMetrics: path is "a.txt", expected a name that ends with .jsonl or .csv.')
   await expect(appendMetrics(fresh('csv'), {})).rejects.toThrow('appendMetrics: row is {}')
   await expect(appendMetrics(fresh('csv'), { loss: tensor(1) as never })).rejects.toThrow('appendMetrics: loss is a tensor [] float32, expected a number')

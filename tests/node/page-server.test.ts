@@ -1,5 +1,4 @@
-// The server of Studio's page answers this machine's browsers and nobody else, with the files of its folder and nothing
-// else, and writes nothing.
+// The server of Studio's page answers only browsers of this machine, only with the files of its folder, and writes nothing.
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -28,7 +27,7 @@ afterAll(async () => {
 
 type Answer = { status: number; headers: Record<string, unknown>; body: string }
 
-/** A request as it is written, without the care that `fetch` takes of paths and hosts. */
+/** Sends a request exactly as given; `fetch` would change paths and hosts. */
 function ask(path: string, { method = 'GET', host }: { method?: string; host?: string } = {}): Promise<Answer> {
   const { port } = new URL(server.address)
   return new Promise((resolve, reject) => {
@@ -65,7 +64,7 @@ describe('the server of a page', () => {
     }
   })
 
-  it('has nothing outside of its folder, however a path is written', async () => {
+  it('serves nothing outside its folder, however a path is written', async () => {
     for (const path of ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/assets/../../secret.txt', '//etc/passwd', '/link.txt', '/%', '/%00', '/assets', '/assets/']) {
       expect(await ask(path), path).toMatchObject({ status: 404 })
     }
@@ -75,14 +74,14 @@ describe('the server of a page', () => {
     }))
   })
 
-  it('is only read from', async () => {
+  it('allows only reading', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       expect(await ask('/new.txt', { method }), method).toMatchObject({ status: 405 })
     }
     expect(readdirSync(folder).sort()).toEqual(['assets', 'index.html', 'link.txt'])
   })
 
-  it('says so where the port is taken', async () => {
+  it('says so if the port is taken', async () => {
     await expect(servePage(folder, Number(new URL(server.address).port))).rejects.toThrow(/EADDRINUSE/)
   })
 })

@@ -1,4 +1,4 @@
-// Pictures of every kind that is read, whole and broken, and what is said of kinds that are not.
+// Pictures of every supported kind, whole and broken, and the errors for other kinds.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -38,7 +38,7 @@ describe('decodeImage', () => {
     expectNear(corners(image), expected, name === 'lossless' || name === 'gif' ? 0 : 4)
   })
 
-  it.each(['turned', 'turnedWebp'])('turns a picture as its camera was: %s', name => {
+  it.each(['turned', 'turnedWebp'])('turns a picture upright by its orientation: %s', name => {
     const image = decodeImage(pictures[name])
     expect([image.width, image.height]).toEqual([8, 16])
     expectNear(corners(image), [blue, red, white, green], 4)
@@ -49,7 +49,7 @@ describe('decodeImage', () => {
     expect(decodeImage(encodePng(image))).toEqual(image)
   })
 
-  it.each(Object.keys(pictures))('answers damage to %s with the same picture each time or one sentence', name => {
+  it.each(Object.keys(pictures))('gives, for a damaged %s, the same picture each time or one sentence', name => {
     const whole = pictures[name]
     const read = (bytes: Uint8Array): unknown => {
       try {
@@ -97,7 +97,7 @@ describe('decodeImage', () => {
     expect(say(emptyGif)).toBe('gif: a is 0×8: it has no pixels.')
   })
 
-  it('says what another file is and what to do', () => {
+  it('says what another kind of file is and what to do', () => {
     const other = (text: string): string => say(Buffer.from(text, 'latin1'))
     const expected = ', expected PNG, JPEG, WebP, GIF or BMP.'
     expect(other('\0\0\0\x18ftypheic\0\0\0\0'))
@@ -128,7 +128,7 @@ it('readImage goes by what is in a file, not by its name, and reads only up to i
 
 describe('GIF', () => {
   const pixel = fc.constantFrom([1, 0, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1])
-  it('gives back the first picture of what encodeGif writes', () => {
+  it('reads the first picture of a file of encodeGif', () => {
     const sides = fc.integer({ min: 1, max: 40 })
     fc.assert(fc.property(sides, sides, fc.infiniteStream(pixel), (width, height, pixels) => {
       const image = { width, height, data: new Float32Array(4 * width * height) }
@@ -225,7 +225,7 @@ describe('BMP', () => {
 })
 
 describe('orientation', () => {
-  // The letter F as a camera stores it, that is to be seen upright: (row, column) of Exif's figure for 1 to 8.
+  // The letter F as a camera stores it for each orientation from 1 to 8: (row, column) of Exif's figure.
   const upright = ['##', '# ', '##', '# ']
   const stored = [
     ['##', '# ', '##', '# '], ['##', ' #', '##', ' #'], [' #', '##', ' #', '##'], ['# ', '##', '# ', '##'],
@@ -240,7 +240,7 @@ describe('orientation', () => {
     stored.forEach((rows, i) => expect(orient(imageOf(rows), i + 1), `${i + 1}`).toEqual(imageOf(upright)))
   })
 
-  it('is read from Exif in either byte order, and is 1 where that is damaged', () => {
+  it('is read from Exif in either byte order, and is 1 if that is damaged', () => {
     const exif = (little: boolean, value: number): Uint8Array => {
       const bytes = new Uint8Array(38)
       const view = new DataView(bytes.buffer)
@@ -267,7 +267,7 @@ describe('orientation', () => {
   })
 })
 
-it('a decoder that is not there is no fault of the file', () => {
+it('a missing decoder is not reported as a fault of the file', () => {
   try {
     openCodec('no.wasm')
     expect.unreachable()

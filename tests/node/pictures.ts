@@ -1,6 +1,6 @@
 // Pictures made by Pillow 12.3: 16 × 8 pixels, red and green above blue and white.
 
-/** The files, by what they are. */
+/** The files, by their kinds. */
 export const pictures: Record<string, Uint8Array> = Object.fromEntries(Object.entries({
   jpeg:
     '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYU'

@@ -1,4 +1,4 @@
-// PNG files put together here, chunk by chunk, so that they can say what no encoder writes.
+// PNG files put together here, chunk by chunk, so that they can have contents that no encoder would write.
 
 import { spawnSync } from 'node:child_process'
 import { crc32, deflateSync } from 'node:zlib'
@@ -22,7 +22,7 @@ function ihdr({ width, height, depth = 8, colour = 6, interlace = 0 }: Header): 
   return chunk('IHDR', [...u32(width), ...u32(height), depth, colour, 0, 0, interlace])
 }
 
-/** A whole file: header, what stands between, rows, end. */
+/** A whole file: header, further chunks, rows, end. */
 function file(header: Header, rows: readonly number[] | Uint8Array, ...between: Buffer[]): Buffer {
   const idat = chunk('IDAT', deflateSync(Uint8Array.from(rows)))
   return Buffer.concat([Uint8Array.from(signature), ihdr(header), ...between, idat, chunk('IEND')])
@@ -33,8 +33,8 @@ const grey = (...pixels: number[]): Buffer => file({ width: pixels.length, heigh
 const say = (bytes: Uint8Array, options = {}): string => sentence(() => decodePng(bytes, 'a.png', options))
 const reds = (bytes: Uint8Array): number[] => [...decodePng(bytes).data].filter((_, i) => i % 4 === 0)
 
-describe('a header that says more than the file holds', () => {
-  it('is answered with a sentence, and the process lives', () => {
+describe('a header that promises more than the file has', () => {
+  it('gives a sentence, and the process survives', () => {
     // 69 bytes that announce 2³¹ − 1 pixels: pngjs alone ends the process, which no `catch` sees.
     const bytes = Buffer.concat([
       Uint8Array.from(signature), ihdr({ width: 2 ** 31 - 1, height: 1 }), chunk('IDAT', deflateSync(Uint8Array.of(0, 1, 2, 3))), chunk('IEND'),
@@ -47,7 +47,7 @@ describe('a header that says more than the file holds', () => {
       for (const maxPixels of [2 ** 24, 2 ** 52]) {
         try { decodePng(bytes, 'a.png', { maxPixels }) } catch (error) { console.log(error.message) }
       }
-      // The kernel's own peak: maxRSS would begin with what this process here, which starts it, holds.
+      // The peak from the kernel: maxRSS would begin with the memory of this process, which starts the other.
       console.log(Number(/VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) < 400_000)`
     const { status, stdout } = spawnSync(
       process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { encoding: 'utf8', timeout: 60_000 })
@@ -59,14 +59,14 @@ describe('a header that says more than the file holds', () => {
     expect(status).toBe(0)
   }, 60_000)
 
-  it('is judged against the length of the data before anything is allocated', () => {
+  it('is compared with the length of the data before anything is allocated', () => {
     const bytes = file({ width: 65_535, height: 8192 }, new Uint8Array(1000))
     expect(say(bytes)).toMatch(/is too large: 65535×8192 pixels, expected at most 16777216/)
     expect(say(bytes, { maxPixels: 2 ** 30 }))
       .toMatch(/^png: a\.png is truncated: its rows take 2147459072 bytes, but \d+ compressed ones cannot hold as many\.$/)
   })
 
-  it('never yields what the file does not define: 8 × 8 RGBA have 264 bytes of rows', () => {
+  it('never yields pixels that the file does not define: 8 × 8 RGBA have 264 bytes of rows', () => {
     const pixels = (n: number): Buffer => file({ width: 8, height: 8 }, new Uint8Array(n).fill(1))
     for (let i = 0; i < 200; i++) {
       Buffer.alloc(264, 77) // what a decoder that does not clear its memory would show
@@ -91,7 +91,7 @@ describe('a header that says more than the file holds', () => {
 describe('a damaged file', () => {
   const whole = file({ width: 5, height: 4 }, Array.from({ length: 84 }, (_, i) => (i % 21 ? (i * 37) % 256 : i % 5)))
 
-  it('gives the same picture each time or one sentence, also where its checksums are right', () => {
+  it('gives the same picture each time or one sentence, also if its checksums are right', () => {
     const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 })
     fc.assert(fc.property(damage, changes => {
       const bytes = Buffer.from(whole)
@@ -169,7 +169,7 @@ describe('a PNG', () => {
       .toEqual([0x8001, 1, 0xfffe].map(x => Math.fround(x / 65535)))
   })
 
-  it('follows gAMA unless sRGB or a profile says more', () => {
+  it('follows gAMA unless there is sRGB or a profile', () => {
     const gama = (gamma: number): Buffer => chunk('gAMA', u32(gamma))
     const rows = [0, 0, 51, 255]
     const header = { width: 3, height: 1, colour: 0 }
@@ -184,7 +184,7 @@ describe('a PNG', () => {
     expect(half).toBe(Math.fround(128 / 255)) // alpha has no gamma
   })
 
-  it('is turned as its camera was', () => {
+  it('is turned upright by its orientation', () => {
     const exif = (n: number): Buffer => chunk('eXIf', [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, n, 0, 0, 0, 0, 0, 0])
     const image = decodePng(file({ width: 2, height: 1, colour: 0 }, [0, 51, 255], exif(6)))
     expect([image.width, image.height, image.data[0]]).toEqual([1, 2, Math.fround(0.2)])

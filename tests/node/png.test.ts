@@ -53,7 +53,7 @@ describe('decodePng', () => {
     expect(() => decodePng(new Uint8Array(0))).toThrow('png: input is not a PNG file (it is empty)')
   })
 
-  it('answers damage with one sentence', () => {
+  it('reports damage in one sentence', () => {
     const whole = pngOf(5, 4, Array.from({ length: 80 }, (_, i) => (i * 37) % 256))
     const damage = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean())
     fc.assert(fc.property(damage, ([at, mask, cut]) => {
@@ -74,7 +74,7 @@ describe('encodePng', () => {
     }))
   })
 
-  it('clamps what an automaton may leave outside the range', () => {
+  it('clamps values outside the range, which automata may have', () => {
     const data = Float32Array.of(1.5, -1, 0.5, 2, 0.5, 0.2, 0, 0.4, NaN, 0, 0, 1, 0.3, 0.3, 0.3, -1)
     const bytes = encodePng({ width: 4, height: 1, data })
     expect([...PNG.sync.read(Buffer.from(bytes)).data])

@@ -1,4 +1,4 @@
-// The pictures of sweeps and of several runs say what they show, and their words lie within them.
+// The charts of sweeps and of several runs are labelled, and their texts lie within them.
 
 import fc from 'fast-check'
 import { parseHTML } from 'linkedom'
@@ -9,7 +9,7 @@ import { importanceSvg, meanAndStdSvg, parallelCoordinatesSvg } from '../../src/
 
 type Word = { readonly text: string; readonly x: number; readonly y: number; readonly anchor: string }
 
-/** The words of a picture with their places, and its width. */
+/** The texts of a chart with their places, and its width. */
 function words(svg: string): { all: Word[]; width: number; height: number } {
   const { document } = parseHTML(svg)
   const [width, height] = document.querySelector('svg')!.getAttribute('viewBox')!.split(' ').slice(2).map(Number)
@@ -26,7 +26,7 @@ function words(svg: string): { all: Word[]; width: number; height: number } {
   return { all, width, height }
 }
 
-/** Letters are at most so wide at 12 pixels; names are of digits and small letters here. */
+/** The most pixels that a letter takes at a size of 12; names here consist of digits and small letters. */
 const letter = 6.6
 
 function expectWithin(svg: string): void {
@@ -58,7 +58,7 @@ it('a sweep: each candidate by its fields, each field by its shortest name', asy
   }), { numRuns: 10 })
 })
 
-it('fields and losses stand in the order of their numbers, far ones by powers of ten; a field that does not apply stands at the top', async () => {
+it('fields and losses are in numeric order, on a logarithmic scale if far apart; a field that does not apply is at the top', async () => {
   const judged = ranked([16, 4, 8, 32, 2, 64, 128, 1].map((size, i) => ({
     point: { size, hidden: [[16], [4], [8, 8]][i % 3], rate: 10 ** (-i / 2 - 1.25), ...(i % 2 === 0 && { damaged: i % 4 }) }, iterations: 1, values: [(i + 3) / 100],
   })))
@@ -75,10 +75,10 @@ it('fields and losses stand in the order of their numbers, far ones by powers of
   expect(words(await meanAndStdSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['0.02', '0.05', '0.1']))
 })
 
-/** The longest that a metric is called. */
+/** The longest name of a metric. */
 const longest = '1 − accuracyOfImages'
 
-it('a perfect candidate, of error 0, is the best of a picture whose scale is logarithmic, and explained by its fields', async () => {
+it('a perfect candidate, with error 0, is the best on a logarithmic scale, and explained by its fields', async () => {
   const judged = ranked([0.1, 0, 0.2, 0, 0.1, 0.2].map((value, i) => ({ point: { a: [1, 2, 3, 2, 1, 3][i], b: i % 2 }, iterations: 1, values: [value, value] })))
   const texts = async (svg: Promise<string>): Promise<string[]> => words(await svg).all.map(({ text }) => text)
   expect(await texts(parallelCoordinatesSvg(judged, '1 − dice'))).toEqual(expect.arrayContaining(['1 − dice', '0', '0.1', '0.2', 'A line is a candidate: the darker, the lower its 1 − dice.']))
@@ -90,7 +90,7 @@ it('a perfect candidate, of error 0, is the best of a picture whose scale is log
   expect(importanceIn(none)).toEqual({ a: 0 })
 })
 
-it('fields of one name are told apart by what stands before it', async () => {
+it('fields of the same name are told apart by the paths before it', async () => {
   const judged = ranked([1, 2].map(x => ({ point: { 'a.rate': x, 'b.rate': 1 }, iterations: 1, values: [x] })))
   expect(words(await parallelCoordinatesSvg(judged)).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['a.rate', 'b.rate']))
 })
@@ -101,7 +101,7 @@ it('the importance of fields in per cent', async () => {
   expect(words(svg).all.map(({ text }) => text)).toEqual(expect.arrayContaining(['train.optimiser.rate', '63 %', 'train.batch', '0 %']))
 })
 
-it('several runs: their names stand above the curves and beside each other, narrow or wide', async () => {
+it('several runs: their names are above the curves, side by side, in narrow and wide charts', async () => {
   const name = fc.string({ unit: fc.constantFrom('a', 'e', '1', '-'), minLength: 1, maxLength: 60 })
   await fc.assert(fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 20 }), fc.constantFrom(360, 720, 1400), async (names, width) => {
     const svg = await learningCurvesSvg({ curves: names.map(text => ({ name: text, iterations: [1, 2], losses: [1, 0.1] })), width, height: 500 })

@@ -1,5 +1,5 @@
-// The data of experiments as people have them: files by patterns, several arrays in a file, labels, videos as frames, volumes of
-// several sizes in pieces; on files made here.
+// The data of experiments in usual forms: files by patterns, several arrays in a file, labels, videos as frames, volumes of
+// different sizes in pieces; on files made here.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,7 @@ const read = <T extends TaskName>(task: T, data: Values, rule?: Values): Promise
 const refused = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'nothing was refused', (error: Error) => error.message.replaceAll(`${folder}/`, ''))
 const all = ({ n, of }: Examples): number[][] => Array.from({ length: n }, (_, i) => Array.from(of(i)))
 
-it('pieces of an array lie side by side in its middle, and have its numbers', () => {
+it('pieces of an array are adjacent, around its middle, and have its numbers', () => {
   const axis = fc.integer({ min: 1, max: 7 })
   const scenes = fc.integer({ min: 1, max: 3 }).chain(rank => fc.tuple(fc.array(axis, { minLength: rank, maxLength: rank }), fc.integer({ min: 1, max: 2 })))
     .chain(([shape, m]) => fc.tuple(fc.constant({ shape, m }), fc.tuple(...shape.map(n => fc.integer({ min: 1, max: n })))))
@@ -63,7 +63,7 @@ it('pieces of an array lie side by side in its middle, and have its numbers', ()
     pieces.forEach((piece, k) => {
       expect(piece.shape).toEqual([...crop, m])
       Array.from(piece.data).forEach((value, j) => {
-        // The place in the whole, from the number of the piece and the place in it.
+        // The place in the whole array, from the index of the piece and the place in it.
         let [which, within, place, step] = [k, Math.floor(j / m), 0, 1]
         for (let i = crop.length - 1; i >= 0; i--) {
           const first = (shape[i] - counts[i] * crop[i]) >> 1
@@ -81,7 +81,7 @@ it('pieces of an array lie side by side in its middle, and have its numbers', ()
   expect(() => piecesOf('x', volume, [2, 2, 2], 2)).toThrow('data: crop is [2, 2, 2], expected a size for each of 2 axes')
 })
 
-it('files are named by a folder, a pattern, a list or by themselves, and are pairs by what they have in common', async () => {
+it('files are named by a folder, a pattern, a list or a path, and are pairs if they have the same key', async () => {
   for (const name of ['brats/a/a_t1.npy', 'brats/a/a_seg.npy', 'brats/b/b_t1.npy', 'brats/b/b_seg.npy', 'brats/b/notes.txt', 'one.npy', 'two.npz']) await put(name, '')
   const named = (...paths: string[]): string[] => paths.map(path => path.replace(`${folder}/`, ''))
   const place = (path: string | string[]): string | string[] => (typeof path === 'string' ? at(path) : path.map(one => at(one)))
@@ -98,7 +98,7 @@ it('files are named by a folder, a pattern, a list or by themselves, and are pai
   expect(() => filesNamed(at('brats/b'))).not.toThrow()
 })
 
-it('labels are told apart as it is said: all but 0, those of each class, or as they are', async () => {
+it('labels are grouped as the file says: all but 0, those of each class, or as they are', async () => {
   const labels = [0, 7, 2, 2, 0, 3, 7, 1]
   await put('seen.npy', npy([2, 4], Float32Array.from({ length: 8 }, (_, i) => i)))
   await put('labels.npy', npy([2, 4], Uint8Array.from(labels)))
@@ -112,7 +112,7 @@ it('labels are told apart as it is said: all but 0, those of each class, or as t
   const told = labels.flatMap(x => unit(x === 2 ? 1 : x === 3 || x === 7 ? 2 : 0))
   expect(await masks({ labels: [2, [3, 7]], loss: 'classes' }, three)).toEqual(told)
   expect(await masks({ inputs: 'pictures/in', outputs: 'pictures/out', labels: [2, [3, 7]], loss: 'classes' }, three)).toEqual(told)
-  // Grey pictures are labels where there are several masks; coloured ones have a mask in each channel.
+  // If there are several masks, grey pictures have labels, and coloured ones a mask in each channel.
   await put('pictures/few/x.png', greyPng(4, 2, labels.map(x => x % 3)))
   await put('pictures/rgb/x.png', encodePng({ width: 4, height: 2, data: Float32Array.from({ length: 32 }, (_, i) => Number(i % 4 === 3 || i % 4 === (i >> 2) % 3)) }))
   const several = (outputs: string): Promise<number[]> => masks({ inputs: 'pictures/in', outputs, loss: 'dice' }, three)
@@ -124,12 +124,12 @@ it('labels are told apart as it is said: all but 0, those of each class, or as t
   expect(await refused(masks({ loss: 'classes' }, three))).toMatch(/^data: labels\.npy has the label 7, expected a whole number from 0 to 2/)
   expect(await refused(masks({ labels: [2], loss: 'classes' }, three))).toMatch(/^data: labels is \[2\], expected a label or a list of labels for each of the 3 classes/)
   expect(await refused(masks({ labels: [2], loss: 'mse' }))).toBe('data: labels is [2], expected null, where the loss compares numbers, mse.')
-  // What are values, not labels, stays as it is; bytes are from 0 to 1, as in pictures.
+  // Values, unlike labels, are not changed; bytes become numbers from 0 to 1, as in pictures.
   expect(await masks({ loss: 'depth', outputs: 'seen.npy' })).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
   expect(await masks({ loss: 'mse' })).toEqual(Array.from(Float32Array.from(labels, x => x / 255)))
 })
 
-it('volumes of several sizes are pieces of one, and those of a file are in one fold, or held out together', async () => {
+it('volumes of different sizes become pieces of the same size; those of a file are in one fold, or held out together', async () => {
   for (const [i, shape] of [[4, 5, 3], [6, 4, 3], [4, 4, 2]].entries()) {
     const numbers = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, j) => j + 100 * i)
     await put(`scans/${i}.npy`, npy(shape, numbers))
@@ -150,15 +150,15 @@ it('volumes of several sizes are pieces of one, and those of a file are in one f
   expect((await read('imageToImage', { ...data, limit: 7 })).inputs.n).toBe(7)
   const whole = await refused(read('imageToImage', { ...data, crop: null }, { grid: 3 }))
   expect(whole).toBe('data: scans/1.npy is 6×4×3, but scans/0.npy is 4×5×3, expected one size; data.crop cuts pieces of one size, data.size fits pictures.')
-  // An axis more than the grid is that of examples.
+  // One axis more than the grid has is that of examples.
   expect((await read('imageToImage', { inputs: 'scans/2.npy', outputs: 'marks/2.npy' })).inputs).toMatchObject({ n: 4, shape: [4, 2, 1] })
-  // Standardised is the whole of a file, as `cellgrad predict` does it, and not each piece.
+  // The whole file is standardised, as in `cellgrad predict`, not each piece.
   const of = await read('imageToImage', { ...data, standardise: true })
   const first = all(of.inputs).slice(0, 6).flat()
   expect(Math.max(...first)).toBeGreaterThan(1.5)
 })
 
-it('images and their classes come as the files of MedMNIST and Keras have them, part by part', async () => {
+it('images and their classes are read from files like those of MedMNIST and Keras, part by part', async () => {
   const images = (n: number, from: number): Uint8Array => npy([n, 2, 3], Uint8Array.from({ length: 6 * n }, (_, i) => from + i))
   const med = zipOf({
     'train_images.npy': images(4, 0), 'train_labels.npy': npy([4, 1], Uint8Array.of(0, 1, 2, 1)),
@@ -182,7 +182,7 @@ it('images and their classes come as the files of MedMNIST and Keras have them, 
   expect(await refused(read('classification', { images: 'kinds', part: 'test' }))).toMatch(/^data: part is "test", expected train, for a folder for each class/)
 })
 
-it('arrays of an .npz file are named behind it', async () => {
+it('an array of an .npz file is named after a colon', async () => {
   await put('set.npz', zipOf({ 'scans.npy': npy([3, 2, 2], Float32Array.from({ length: 12 }, (_, i) => i)), 'masks.npy': npy([3, 2, 2], Uint8Array.from({ length: 12 }, (_, i) => i % 2)) }, true))
   const { inputs, outputs } = await read('imageToImage', { inputs: 'set.npz:scans', outputs: 'set.npz:masks', loss: 'bce' })
   expect([inputs.n, all(inputs)[2], all(outputs)[2]]).toEqual([3, [8, 9, 10, 11], [0, 1, 0, 1]])

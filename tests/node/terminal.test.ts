@@ -11,7 +11,7 @@ const red = [1, 0, 0, 1]
 const green = [0, 1, 0, 1]
 const clear = [0, 0, 0, 0]
 
-/** What a terminal would show: per line, for every `▀`, the upper and the lower colour. */
+/** The picture that a terminal would show: in each line, for every `▀`, the upper and the lower colour. */
 function parse(text: string): string[][] {
   return text.split('\n').map(line => {
     expect(line.endsWith('\x1b[0m')).toBe(true)

@@ -1,17 +1,17 @@
 /**
- * Configurations as flat lists: `{ rule: { fireRate: 0.5 } }` ↔ `{ 'rule.fireRate': 0.5 }`. Tables, sweeps and trackers
- * speak of a field by its path.
+ * Configurations in flat form: `{ rule: { fireRate: 0.5 } }` ↔ `{ 'rule.fireRate': 0.5 }`. Tables, sweeps and trackers
+ * identify a field by its path.
  */
 import { isObject } from '../backends/options.ts'
 
-/** A configuration: numbers, texts, truths and null, in lists and by name, as JSON has them. */
+/** A value of a configuration: any JSON value. */
 export type Json = number | string | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined }
 
-/** A configuration by name. */
+/** A configuration: JSON values by name. */
 export type JsonObject = { readonly [name: string]: Json | undefined }
 
 /**
- * The values of a configuration by their paths. A list is one value, and so is an object that is empty.
+ * The values of a configuration by their paths. A list is a single value, and so is an empty object.
  *
  * @example flatten({ seed: 8, rule: { living: null, perceive: ['identity'] } })
  *   // { seed: 8, 'rule.living': null, 'rule.perceive': ['identity'] }
@@ -45,18 +45,18 @@ export function withValue(config: JsonObject, path: string, value: Json): JsonOb
   return { ...config, [name]: withValue(isObject(inner) ? inner as JsonObject : {}, rest.join('.'), value) }
 }
 
-/** A value as a word in a table: texts as they are, all else as JSON. */
+/** A value as a word in a table: texts as they are, everything else as JSON. */
 export function word(value: Json | undefined): string {
   return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
 }
 
-/** A number with so many digits; another value as it is. */
+/** A number rounded to n significant digits; any other value as it is. */
 export function digits(x: Json | undefined, n: number): Json | undefined {
   return typeof x === 'number' ? Number(x.toPrecision(n)) : x
 }
 
 /**
- * The shortest ends of paths by which they are told apart: `rate` for `train.optimiser.rate`.
+ * The shortest endings of paths that distinguish them: `rate` for `train.optimiser.rate`.
  *
  * @example shortPaths(['train.rate', 'rule.fireRate'])   // Map { 'train.rate' → 'rate', 'rule.fireRate' → 'fireRate' }
  */

@@ -1,6 +1,6 @@
 /**
- * cellgrad/experiment: what describes training runs, and what comes of them, as data. Pages and programs read and write the
- * same as the command line.
+ * cellgrad/experiment: training runs and their results as data. Pages and programs read and write the same formats as the
+ * command line.
  */
 export { configYaml } from './config/yaml.ts'
 export { describe } from './config/describe.ts'

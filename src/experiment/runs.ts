@@ -1,5 +1,5 @@
 /**
- * Runs beside one another: which there are, what they were told, what has come of them, as tables.
+ * Comparing runs: their configurations and results as tables.
  *
  * A run has fields: `name`, its results (`iteration`, `loss`, …), and the values of its configuration by their paths.
  */
@@ -8,43 +8,43 @@ import { placeOf } from './config/sections.ts'
 import { digits, flatten, shortPaths, word, type JsonObject, type Json } from './flat.ts'
 import { canonical, isRunId } from './sweep/fields.ts'
 
-/** A run: what it is called, what it was told, and its results by name. */
+/** A run: its name, its configuration, and its results by name. */
 export type RunRecord = {
   readonly name: string
   readonly config: JsonObject
   readonly results: Readonly<Record<string, Json>>
 }
 
-/** A run as `cellgrad studio` tells a page of it. */
+/** A run as `cellgrad studio` serves it to a page. */
 export type ServedRun = RunRecord & {
   /** Losses over iterations, each the mean of those since the one before. */
   readonly curve: { readonly iterations: readonly number[]; readonly losses: readonly number[] }
-  /** Which pictures and models there are, by the names of their files. */
+  /** The file names of its pictures and models. */
   readonly files: readonly string[]
   /** When one of its files was last changed, in milliseconds since 1970. */
   readonly changed: number
-  /** Whether a process trains it now. */
+  /** Whether a process is training it now. */
   readonly training: boolean
 }
 
-/** What `runs.json` says: the runs below a folder. */
+/** The content of `runs.json`: the runs in a folder. */
 export type ServedRuns = {
-  /** Null where a page is served without runs. */
+  /** Null if a page is served without runs. */
   readonly folder: string | null
   readonly runs: readonly ServedRun[]
   /** A sentence for each run that could not be read. */
   readonly leftOut: readonly string[]
 }
 
-/** Rows of values below the names of their columns. */
+/** A table: the names of columns, and rows of values. */
 export type RunTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly (Json | undefined)[])[] }
 
-/** The fields of a run: results stand before what is called the same in the configuration. */
+/** The fields of a run; a result takes precedence over a field of the same name in the configuration. */
 export function fieldsOfRun({ name, config, results }: RunRecord): Readonly<Record<string, Json>> {
   return { ...flatten(config), ...results, name }
 }
 
-/** The paths of the configuration in which some of these runs differ, in the order in which they first stand. */
+/** The paths of the configuration in which some of these runs differ, in order of first appearance. */
 export function differingFields(runs: readonly RunRecord[]): string[] {
   const flat = runs.map(({ config }) => flatten(config))
   const paths = [...new Set(flat.flatMap(Object.keys))]
@@ -52,8 +52,8 @@ export function differingFields(runs: readonly RunRecord[]): string[] {
 }
 
 /**
- * What runs are called beside one another in a picture: by their names; those of a sweep, whose names are hashes, by the fields in
- * which they differ, where these tell them apart.
+ * Labels of runs in a common picture: their names or, for runs of a sweep, whose names are hashes, the fields in which they
+ * differ, if these distinguish them.
  *
  * @example labelsOf(runs)   // ['rate 0.001, seed 0', 'rate 0.001, seed 1', …]
  */
@@ -71,7 +71,7 @@ export function labelsOf(runs: readonly RunRecord[]): string[] {
 const conditionText = /^([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)$/
 
 /**
- * The conditions in a text, with commas between them; a comma that no condition follows is part of a value.
+ * The conditions in a text, separated by commas; a comma that no condition follows is part of a value.
  *
  * @example conditionsIn('loss<0.01, rule.perceive=["identity","sobelX"]')   // ['loss<0.01', 'rule.perceive=["identity","sobelX"]']
  */
@@ -80,10 +80,10 @@ export function conditionsIn(text: string): string[] {
 }
 
 /**
- * The runs of which conditions hold: `loss<0.01`, `train.batch=8`, `data.target!=🦎`, `rule.fireRate>=0.5`. A run without the
- * field is left out, but by `!=`.
+ * The runs that fulfil all conditions: `loss<0.01`, `train.batch=8`, `data.target!=🦎`, `rule.fireRate>=0.5`. A run without the
+ * field fulfils only `!=`.
  *
- * @throws where a condition is none, or no run has its field
+ * @throws where a condition is not of this form, or no run has its field
  */
 export function filterRuns<R extends RunRecord>(runs: readonly R[], conditions: readonly string[]): R[] {
   return conditions.reduce<R[]>((left, condition) => {
@@ -106,7 +106,7 @@ function holds(value: Json | undefined, operator: string, text: string): boolean
 }
 
 /**
- * The runs by a field, the least first, or with a minus before its name the greatest; runs without it come last.
+ * The runs sorted by a field, the least first, or with a minus before its name the greatest first; runs without it come last.
  *
  * @throws where no run has the field
  */
@@ -121,7 +121,7 @@ export function sortRuns<R extends RunRecord>(runs: readonly R[], by: string): R
   })
 }
 
-/** A field that some run has, where it stands (`batch` is `train.batch`). */
+/** The path of a field that some run has (`train.batch` for `batch`). */
 function knownField(runs: readonly RunRecord[], path: string): string {
   const known = [...new Set(runs.flatMap(run => Object.keys(fieldsOfRun(run))))]
   const found = [path, placeOf(path)].find(place => known.includes(place))
@@ -131,7 +131,7 @@ function knownField(runs: readonly RunRecord[], path: string): string {
 }
 
 /**
- * A table of runs: their names, their results, and those fields in which they differ; or the columns that are given.
+ * A table of runs: their names, their results, and the fields in which they differ; or the given columns.
  *
  * @throws where no run has such a column
  */

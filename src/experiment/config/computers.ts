@@ -1,5 +1,5 @@
 /**
- * What may compute a run, by the names that a configuration has for it.
+ * The backends that a run can use, by their names in a configuration.
  */
 export const backendNames = ['cpu', 'webgpu', 'auto'] as const
 export type BackendName = (typeof backendNames)[number]
@@ -7,6 +7,6 @@ export type BackendName = (typeof backendNames)[number]
 /** For help texts. */
 export const backendMeanings = 'cpu; webgpu, the GPU that there is; auto, a GPU that is hardware, else the CPU'
 
-/** Whether the CPU fuses multiplications and additions: as this engine can, or always, or never. */
+/** Whether the CPU fuses multiplications and additions: if this engine can, always, or never. */
 export const fmaChoices = ['auto', 'on', 'off'] as const
 export type FmaChoice = (typeof fmaChoices)[number]

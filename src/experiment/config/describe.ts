@@ -1,5 +1,5 @@
 /**
- * What the schema says about the configuration: descriptions, defaults, and JSON Schema.
+ * Descriptions, defaults and JSON Schema of the configuration, from its schema.
  */
 import { readData, schemaOf } from '../../backends/fields.ts'
 import type { Json } from '../../backends/options.ts'
@@ -10,8 +10,8 @@ import { configField } from './schema.ts'
 export type JsonSchema = Json
 
 /**
- * What the schema says of a field: in words, the keys that it may have inside, and the words that it may be, where there are
- * only some; and all of it, as JSON Schema.
+ * What the schema says about a field: its meaning in words, the keys that it may contain, the words that it may be if it is one
+ * of several, and everything as JSON Schema.
  */
 export type Description = {
   readonly description?: string
@@ -21,16 +21,16 @@ export type Description = {
 }
 
 /**
- * What the schema says of a field of the configuration.
+ * What the schema says about a field of the configuration.
  *
- * @param path where it is, `[]` for the whole
+ * @param path of the field, `[]` for the whole configuration
  * @example describe(['rule', 'fireRate']).description   // 'Probability that a cell updates in a step'
  */
 export function describe(path: readonly PropertyKey[]): Description {
   return describeIn(schema, path)
 }
 
-/** What another schema says of a field. */
+/** What another schema says about a field. */
 export function describeIn(schema: Json, path: readonly PropertyKey[]): Description {
   let at = schema
   for (const name of path) {
@@ -42,7 +42,7 @@ export function describeIn(schema: Json, path: readonly PropertyKey[]): Descript
   return { description: at.description, keys: [...new Set(keys)], words: (at.enum ?? []).map(String), schema: at }
 }
 
-/** A schema and what it is a choice of. */
+/** A schema and its alternatives, if it is a choice. */
 function members(schema: Json): Json[] {
   return [schema, ...(schema.anyOf ?? []).flatMap(members)]
 }

@@ -1,8 +1,8 @@
 /**
- * The configuration of a training run: all that there is to choose, and the published values as defaults.
+ * The configuration of a training run: everything that can be chosen, with the published values as defaults.
  *
- * Its sections are what is learned from (`data`), the rule (`ruleField`), and what the trainer takes (`train`, by
- * `trainingFields`); besides, there is what a run on a computer needs: a seed, how often to save.
+ * Its sections are the data (`data`), the rule (`ruleField`), and the options of the trainer (`train`, by `trainingFields`).
+ * Further fields are about the run itself: a seed, the backend, how often to save.
  */
 import { list, orNull, readData, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, oneOf, text, wholeFrom } from '../../backends/options.ts'
@@ -15,11 +15,11 @@ import { backendMeanings, backendNames, fmaChoices, type BackendName, type FmaCh
 
 export type PresetName = keyof typeof presets
 
-/** What is to be seen of a run. */
+/** What a run shows and reports. */
 export type Report = {
-  /** Examples that are shown. */
+  /** How many examples are shown. */
   readonly examples: number
-  /** Iterations between two pictures that are kept; null: at the end alone. */
+  /** Iterations between two pictures that are kept; null: only at the end. */
   readonly every: number | null
   /** Metrics of the task at the end, by name; null: all. */
   readonly metrics: readonly string[] | null
@@ -29,7 +29,7 @@ export type Report = {
 /** How a run is computed, saved and reported. */
 export type Computing = {
   readonly seed: number
-  /** So many runs, with this seed and those after it. */
+  /** How many runs, with this seed and the following ones. */
   readonly seeds: number
   readonly report: Report
   readonly backend: BackendName
@@ -59,14 +59,14 @@ export const computing: Fields<Computing> = {
   saveEvery: { ...wholeFrom(1, 1e9), default: 100, about: 'Iterations between two checkpoints' },
 }
 
-/** How the rule is trained: what a trainer takes that is data, and how long. */
+/** How the rule is trained: the options of a trainer that are data, and the number of iterations. */
 export type Training = Omit<Complete<DataRule>, 'rule' | 'task' | 'params'> & {
   readonly iterations: number
-  /** The path of a model whose parameters are the first. */
+  /** The path of a model whose parameters are the initial ones, or null. */
   readonly from: string | null
 }
 
-/** What a run that grows one picture learns from. */
+/** The data of a run that grows one picture. */
 export type GrowingData = { readonly target: string; readonly size: number; readonly padding: number }
 
 /** A run that grows one picture. */
@@ -95,20 +95,20 @@ export const dataFields: Fields<GrowingData> = {
 /** The section of the training. */
 export const trainAbout = 'How the rule is trained'
 
-/** Fields with the values of the first preset for defaults where it has them. */
+/** Fields whose defaults are the values of the preset `growing`, where it has them. */
 function published<T>(fields: Fields<T>): Fields<T> {
   const values = presets.growing as Readonly<Record<string, unknown>>
   return Object.fromEntries(Object.entries<Field>(fields).map(([name, field]) =>
     [name, name in values ? { ...field, default: values[name] } : field])) as Fields<T>
 }
 
-/** A section that may be left out, where all of its fields have defaults. */
+/** A section that may be omitted, since all of its fields have defaults. */
 function section<T>(fields: Fields<T>, about: string): Field<T> {
   const field = record<T>({ fields })
   return { ...field, default: readData(field, {}).data, about }
 }
 
-/** Expects a training and its rule to go together. */
+/** Expects a training and its rule to fit together. */
 export function expectTogether({ train, rule }: Pick<Config, 'train' | 'rule'>, expect: Expect): void {
   expectTraining({ ...train, rule }, (ok, path, got, expected, name) => expect(ok, ['train', ...path], got, expected, name))
 }

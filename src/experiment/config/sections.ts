@@ -1,12 +1,12 @@
 /**
- * Where values stand in a configuration: `data`, `rule`, `train`, `validate` are its sections.
+ * Where values belong in a configuration: `data`, `rule`, `train`, `validate` are its sections.
  *
  *   batch: 8                  →  train: { batch: 8 }
  *   size: 40                  →  data: { size: 40 }
  *   train: { rate: 1e-3 }     →  train: { optimiser: { rate: 1e-3 } }
  *
- * The left side is said too: what a trainer takes is flat in presets, in recipes and in flags, and files were flat before
- * they had sections. This file is the one place that knows of it; all others see the right side.
+ * The left side is accepted too: the options of a trainer are flat in presets, recipes and flags, and older files have no
+ * sections. Only this file knows about the left side; all others see the right side.
  */
 import { isObject } from '../../backends/options.ts'
 import { withValue, type JsonObject } from '../flat.ts'
@@ -20,7 +20,7 @@ const moved: Readonly<Record<string, string>> = {
 }
 
 /**
- * Where the value at a path stands: paths of today are left as they are.
+ * The current path for a path in the older, flat form; current paths are left as they are.
  *
  * @example placeOf('optimiser.rate')   // 'train.optimiser.rate'
  */
@@ -29,12 +29,12 @@ export function placeOf(path: string): string {
   return start === undefined ? path : moved[start] + path.slice(start.length)
 }
 
-/** The names of a section that lead into it more deeply. */
+/** The short names in a section for paths that lie deeper in it. */
 export function shortNamesIn(section: string): string[] {
   return Object.keys(moved).filter(from => from.startsWith(`${section}.`)).map(from => from.slice(section.length + 1))
 }
 
-/** The paths that lead to a place in files: its own, and those of which `placeOf` makes it. */
+/** The paths in files that lead to a place: its own, and those that `placeOf` maps to it. */
 export function pathsTo(place: readonly PropertyKey[]): (readonly PropertyKey[])[] {
   const others = Object.entries(moved).flatMap(([from, to]) => {
     const there = to.split('.')
@@ -44,8 +44,8 @@ export function pathsTo(place: readonly PropertyKey[]): (readonly PropertyKey[])
 }
 
 /**
- * Values with each in its place. One that is said twice, here and there, is left where it does not belong: then it is a key that
- * there is not.
+ * Values, each moved to its place. A value that is given both there and under its old name stays under the old name, where it is
+ * then reported as an unknown key.
  */
 export function arranged(values: Values): Values {
   return Object.entries(moved).reduce((before, [from, to]) => {
@@ -58,7 +58,7 @@ export function arranged(values: Values): Values {
   }, values)
 }
 
-/** Whether nothing is at a place, and something can be put there. */
+/** Whether a place is free, and a value can be put there. */
 function isFree(values: unknown, [name, ...rest]: readonly string[]): boolean {
   if (!isObject(values)) return false
   const inside = values[name]

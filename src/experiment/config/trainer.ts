@@ -12,9 +12,9 @@ import type { Config, Training } from './schema.ts'
 /**
  * The trainer of a configuration.
  *
- * @param picture what is to grow, `size` × `size`, as yet without its border of `padding` empty cells
- * @param placement where it is to compute, by default on the default backend in float32
- * @param params where training begins, the parameters of the model `train.from`; by default drawn anew
+ * @param picture the picture to grow, `size` × `size`, still without its border of `padding` empty cells
+ * @param placement the backend and type, by default the default backend and float32
+ * @param params the initial parameters, those of the model `train.from`; by default drawn anew
  * @throws where the picture is fully transparent or of another size
  * @example
  * const checked = configOf({ preset: 'persistent', train: { batch: 4 } })
@@ -31,7 +31,7 @@ export function trainerOf(
   return growingTrainer({ ...trainingOf(config), rule, target, ...(params && { params }) })
 }
 
-/** What a trainer takes of a configuration, beside rule, task and first parameters. */
+/** The options of a trainer from a configuration, except rule, task and initial parameters. */
 export function trainingOf({ train }: { readonly train: Training }): Omit<Training, 'iterations' | 'from'> {
   const { iterations: _iterations, from: _from, ...training } = train
   return training

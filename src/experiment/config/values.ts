@@ -1,6 +1,6 @@
 /**
- * A configuration out of what is given: the values of a preset, others laid over them, and what is wrong with the result, a
- * sentence for each mistake.
+ * A configuration from the values of a preset and others that override them, and the mistakes in the result, a sentence for
+ * each.
  *
  *   train.batch is "eight", expected a whole number > 0
  */
@@ -13,17 +13,17 @@ import { arranged, shortNamesIn } from './sections.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
-/** A mistake: where it is, and what is to be said about it. `key` stands in the sentence's place of the field. */
+/** A mistake: where it is, and a message about it. In the sentence, `key` is the name of the field. */
 export type Mistake = Wrong & {
   /** `rule.perceive[1]` */
   readonly key: string
-  /** What is said behind the name of the field, or, of a key that there is not, behind the place. */
+  /** The message, to follow the name of the field or, for an unknown key, its place. */
   readonly says: string
 }
 
 /**
- * A complete configuration: these values, laid over each other, the last on top, and over those of the preset that they
- * name (`growing` where they name none); or the mistakes in it.
+ * A complete configuration: the values of the preset that the layers name (`growing` if they name none), overridden by the layers
+ * in order, so that the last one wins; or the mistakes in it.
  *
  * @example configOf({ preset: 'persistent' }, { train: { batch: 'eight' } })
  *   // { mistakes: [{ key: 'train.batch', says: 'is "eight", expected a whole number > 0', … }] }
@@ -32,7 +32,7 @@ export function configOf(...layers: readonly Values[]): { readonly config: Confi
   return configWith(layers, {})
 }
 
-/** The same, with single values put into it, which leave what stands beside them as it is. */
+/** The same, with single values set in it, which leave everything beside them as it is. */
 export function configWith(layers: readonly Values[], set: Values): { readonly config: Config } | { readonly mistakes: readonly Mistake[] } {
   const given = layers.reduce<Values>((base, over) => merge(base, arranged(over), describe), {})
   const { preset: named } = { ...given, ...set }
@@ -42,11 +42,11 @@ export function configWith(layers: readonly Values[], set: Values): { readonly c
   return mistakes.length === 0 ? { config: data } : { mistakes: inSentences(mistakes, describe) }
 }
 
-/** Mistakes with what is to be said about each. */
+/** Mistakes, with a message about each. */
 export function inSentences(mistakes: readonly Wrong[], describe: Describing): Mistake[] {
   const sections = describe([]).keys
   const inSections = sections.flatMap(section => describe([section]).keys.map(key => ({ section, key })))
-  // What is missing since its name is misspelt is told once, by the name.
+  // A field that is missing because its name is misspelt is reported only once, as the misspelt name.
   const meant = mistakes.flatMap(({ path, unknown, known = [] }) => (
     unknown === undefined ? [] : [pathInWords([...path, nearest(unknown, known) ?? ''])]
   ))
@@ -65,25 +65,25 @@ function sayingOf({ path, got, expected, unknown, known = [] }: Wrong, inSection
   return `there is no key ${quoted(unknown)}${inside}${hint}`
 }
 
-/** What may be meant by a key that stands in no such section: one of another section. */
+/** The key of another section that may be meant by an unknown key. */
 function elsewhere(unknown: string, inSections: readonly InSection[]): string {
   const best = nearest(unknown, inSections.map(({ key }) => key))
   const found = inSections.find(({ key }) => key === best)
   return found ? `; did you mean ${quoted(`${found.section}.${found.key}`)}?` : ''
 }
 
-/** Tells what a schema says of a field. */
+/** A function that returns what a schema says about a field. */
 export type Describing = (path: readonly PropertyKey[]) => Description
 
 /**
- * `over` laid over `base`, key by key, except where it says that it is something of another type, and where keys are free, as
- * those of channels are.
+ * `base` with the values of `over`, merged key by key. An object of another `type`, or one whose keys are free, like channels,
+ * is replaced as a whole.
  */
 export function merge(base: Values, over: Values, describe: Describing): Values {
   return laid(base, over, describe, []) as Values
 }
 
-/** Single values put into others: they also leave keys that are free as they are, those of the other channels. */
+/** `base` with single values set in it. Free keys are merged too, so that setting one channel keeps the others. */
 export function put(base: Values, set: Values, describe: Describing): Values {
   return laid(base, arranged(set), describe, [], true) as Values
 }

@@ -6,7 +6,7 @@ import { inLine } from '../../backends/options.ts'
 import { describe } from './describe.ts'
 import type { Describing } from './values.ts'
 
-/** A configuration as the text of a YAML file, with what each key means. */
+/** A configuration as the text of a YAML file, with the meaning of each key as a comment. */
 export function configYaml(config: object, describing: Describing = describe): string {
   const document = new Document(config)
   visit(document, {
@@ -21,12 +21,12 @@ export function configYaml(config: object, describing: Describing = describe): s
       if (description) key.commentBefore = ` ${description}`
     },
   })
-  // What is shown in a terminal holds nothing that steers it: escapes exist in double quotes.
+  // The text may be shown in a terminal, so control characters are escaped in double quotes.
   const text = document.toString({ lineWidth: 0, flowCollectionPadding: false })
   return text.split('\n').map(plain).join('\n')
 }
 
-/** A text in which nothing steers a terminal. */
+/** A text without characters that control a terminal. */
 function plain(text: string): string {
   return inLine(text, Infinity)
 }

@@ -1,21 +1,22 @@
 /**
- * Designs of experiments: which points of the fields of a sweep are tried. All are functions of their arguments alone.
+ * Designs of experiments: which points of the fields of a sweep are tried. All are pure functions.
  *
  *   grid               every combination
- *   random             each field drawn for itself (Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization",
+ *   random             each field drawn independently (Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization",
  *                      JMLR 2012: better than a grid where few fields matter)
- *   Latin hypercube    n points such that each field, cut into n equal parts, has one in each (McKay, Beckman & Conover,
- *                      Technometrics 1979)
+ *   Latin hypercube    n points such that each field, cut into n equal parts, has one point in each part (McKay, Beckman &
+ *                      Conover, Technometrics 1979)
  *
- * A field that does not apply beside the others is left out of a point, and points that are alike then are tried once.
+ * A field that does not apply, given the values of the others, is left out of a point, and points that are then equal are tried
+ * once.
  */
 import { check, checkOptions, keysOf, later, required, wholeFrom } from '../../backends/options.ts'
 import { checkKey, drawPermutation, foldIn, key as keyOf, uniformAt, type Key } from '../../tensor/key.ts'
 import { canonical, fieldsOf, pointAt, type Point, type SweepFields } from './fields.ts'
 
-/** How many points are drawn, and from what. */
+/** How many points are drawn, and from which key. */
 export type DrawOptions = {
-  /** Points, a whole number > 0. Where fields have few values, some may be alike, and there are fewer. */
+  /** The number of points, a whole number > 0. If fields have few values, some points may be equal, and there are fewer. */
   readonly n: number
   /** Default key(0). */
   readonly key?: Key
@@ -23,13 +24,13 @@ export type DrawOptions = {
 
 const drawOptions = keysOf<DrawOptions>({ n: required(wholeFrom(1)), key: later })
 
-/** More than anybody waits for. */
+/** The most points of a design, more than anybody would wait for. */
 const mostPoints = 100_000
 
 /**
  * Every combination of the values of some fields, the last field changing fastest.
  *
- * @throws where a range says no `levels`, or there are more than 100,000 combinations
+ * @throws where a range has no `levels`, or there are more than 100,000 combinations
  * @example gridOf({ 'train.batch': [4, 8], 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log', levels: 3 } })   // 6 points
  */
 export function gridOf(fields: SweepFields): Point[] {
@@ -52,7 +53,7 @@ export function gridOf(fields: SweepFields): Point[] {
 }
 
 /**
- * Points drawn at random, each field for itself.
+ * Points drawn at random, each field independently.
  *
  * @example randomOf({ 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' } }, { n: 20 })
  */
@@ -61,7 +62,7 @@ export function randomOf(fields: SweepFields, options: DrawOptions): Point[] {
 }
 
 /**
- * Points drawn at random that cover each field evenly: of its n equal parts, each has one.
+ * Points drawn at random that cover each field evenly: each of its n equal parts has one point.
  *
  * @example latinHypercube({ 'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' }, 'train.batch': [4, 8] }, { n: 10 })
  */

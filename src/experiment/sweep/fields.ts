@@ -1,5 +1,5 @@
 /**
- * The fields over which a sweep goes: paths in a configuration, each with the values that it may have.
+ * The fields that a sweep varies: paths in a configuration, each with the values that it may have.
  *
  *   {
  *     'train.rate': { from: 1e-4, to: 1e-2, scale: 'log' },
@@ -7,41 +7,41 @@
  *     'train.damaged': { values: [0, 3], when: { 'train.pool': [256] } },
  *   }
  *
- * Every field is a function from [0, 1) to its values: a list is cut into equal parts, a range is stretched. So a design
- * is a set of points in the unit cube, and the same designs serve lists and ranges.
+ * Every field is a function from [0, 1) to its values: equal parts map to the values of a list, or [0, 1) is scaled to a range.
+ * So a design is a set of points in the unit cube, and the same designs serve lists and ranges.
  */
 import { check, checkOptions, isNumber, isObject, keysOf, later, oneOf, flag, wholeFrom } from '../../backends/options.ts'
 import { arranged, placeOf } from '../config/sections.ts'
 import { withValue, type JsonObject, type Json } from '../flat.ts'
 
-/** When a field is there at all: where each of these fields, which stand before it, has one of these values. */
+/** The condition under which a field applies: each of these fields, which must come before it, has one of these values. */
 export type When = Readonly<Record<string, readonly Json[]>>
 
-/** Some values. */
+/** A field with a list of values. */
 export type ChoiceField = {
   readonly values: readonly Json[]
   /** Default always. */
   readonly when?: When
 }
 
-/** Numbers from one up to, not including, another. */
+/** A field with a range of numbers, from one up to, not including, another. */
 export type RangeField = {
   readonly from: number
   readonly to: number
-  /** 'log': equal shares for equal factors, for numbers > 0. Default 'linear'. */
+  /** 'log': uniform in the logarithm, for numbers > 0. Default 'linear'. */
   readonly scale?: 'linear' | 'log'
-  /** Whole numbers alone; `to` is not among them. Default false. */
+  /** Only whole numbers, without `to`. Default false. */
   readonly whole?: boolean
-  /** Into how many values a grid cuts the range, in the middle of equal parts; grids need it. */
+  /** The number of values in a grid, at the middles of equal parts; required for grids. */
   readonly levels?: number
   /** Default always. */
   readonly when?: When
 }
 
-/** A list of values, or a range; by the path of the field, in order. */
+/** The fields by path, in order: lists of values, or ranges. */
 export type SweepFields = Readonly<Record<string, readonly Json[] | ChoiceField | RangeField>>
 
-/** What a run of a sweep has in its fields. */
+/** The values of a run's fields. */
 export type Point = Readonly<Record<string, Json>>
 
 const choice = keysOf<ChoiceField>({ values: later, when: { fits: isObject, expected: 'values by field' } })
@@ -50,26 +50,26 @@ const range = keysOf<RangeField>({
   when: { fits: isObject, expected: 'values by field' },
 })
 
-/** A field, ready to be asked. */
+/** A field as a function of u. */
 export type Field = {
   readonly path: string
   /** How many values a grid has; undefined for a range without `levels`. */
   readonly levels: number | undefined
   /** The value at u, from 0 up to, not including, 1. */
   at(u: number): Json
-  /** Whether it is there beside the values of the fields before it. */
+  /** Whether it applies, given the values of the fields before it. */
   applies(point: Point): boolean
 }
 
 /**
  * The fields in order.
  *
- * @throws one sentence where one is no field, or depends on one that does not stand before it
+ * @throws one sentence where one is no valid field, or depends on one that does not come before it
  */
 export function fieldsOf(where: string, fields: SweepFields): Field[] {
   const some = isObject(fields) && Object.keys(fields).length > 0
   check(some, where, 'fields', fields, 'a list of values or a range for each path')
-  const before = new Map<string, readonly Json[] | null>() // with the values of lists
+  const before = new Map<string, readonly Json[] | null>() // with the values of fields that are lists
   return Object.entries(fields).map(([path, given]) => {
     const field = fieldOf(where, path, Array.isArray(given) ? { values: given as Json[] } : given as ChoiceField | RangeField)
     const { when = {} } = Array.isArray(given) ? {} : given as ChoiceField
@@ -123,7 +123,7 @@ export function configAt(base: JsonObject, point: Point): JsonObject {
   return Object.entries(point).reduce((config, [path, value]) => withValue(config, placeOf(path), value), arranged(base) as JsonObject)
 }
 
-/** Values as text that is the same for equal values, in whatever order their keys are. */
+/** Values as text that is the same for equal values, whatever the order of their keys. */
 export function canonical(value: Json | undefined): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isObject(value)) return JSON.stringify(value) ?? 'null'

@@ -1,15 +1,15 @@
 /**
- * Successive halving: many candidates are trained a little, the better third of them three times as long, and so on.
+ * Successive halving: many candidates are trained for a short time, the best third of them three times as long, and so on.
  *
  *   rung      0      1      2        iterations   least · factorʳ, the last `most`
  *   trained   27     9      3        candidates   the best 1/factor of the rung before
  *
- * (Jamieson & Talwalkar, "Non-stochastic Best Arm Identification", AISTATS 2016.) A rung waits for all of the one before
- * it, so that who goes on does not depend on who was quick. Without waiting this is ASHA (Li et al., "A System for
- * Massively Parallel Hyperparameter Tuning", MLSys 2020): a candidate goes on as soon as it is among the best of those
- * that have arrived, no worker ever waits, and some go on that would not have.
+ * (Jamieson & Talwalkar, "Non-stochastic Best Arm Identification", AISTATS 2016.) A rung waits for the whole rung before
+ * it, so that the choice does not depend on which results arrive first. Without waiting this is ASHA (Li et al., "A System for
+ * Massively Parallel Hyperparameter Tuning", MLSys 2020): a candidate is promoted as soon as it is among the best of the results
+ * so far. Then no worker ever waits, but some candidates are promoted that would not have been.
  *
- * It is a machine of pure functions over a state that is plain data: `next` hands out a job, `tell` takes its result.
+ * It is a state machine of pure functions over plain data: `next` returns a job, `tell` takes its result.
  */
 import { check, checkOptions, flag, isNumber, keysOf, numberAbove, required, wholeFrom } from '../../backends/options.ts'
 
@@ -20,21 +20,20 @@ export type HalvingOptions = {
   readonly least: number
   /** The most iterations that any candidate is trained, a whole number ≥ `least`. */
   readonly most: number
-  /** One in so many goes on, and is trained so many times as long; a number > 1, default 3. */
+  /** One in `factor` candidates is promoted, and is trained `factor` times as long; a number > 1, default 3. */
   readonly factor?: number
-  /** Whether rungs wait for one another; default true. Without, what is chosen depends on the order of the results. */
+  /** Whether a rung waits for the one before it; default true. Without, the choice depends on the order of the results. */
   readonly wait?: boolean
   /**
-   * Iterations that all candidates have together, a number > 0: no job is handed out that would need more. Default
-   * Infinity.
+   * The most iterations of all candidates together, a number > 0: no job is started that would exceed it. Default Infinity.
    */
   readonly budget?: number
 }
 
-/** To be done: train a candidate, counted from 0, up to so many iterations in all. */
+/** A job: train a candidate, counted from 0, up to this number of iterations in all. */
 export type HalvingJob = { readonly candidate: number; readonly rung: number; readonly iterations: number }
 
-/** What was handed out in each rung, and the results by candidate: less is better, null for one that failed. */
+/** The candidates started in each rung, and their results: less is better, null for one that failed. */
 export type HalvingState = {
   readonly started: readonly (readonly number[])[]
   readonly results: readonly Readonly<Record<number, number | null>>[]
@@ -46,13 +45,13 @@ export type Halving = {
   /** Iterations of each rung, ascending. */
   readonly rungs: readonly number[]
   readonly start: HalvingState
-  /** The next job, and the state in which it is handed out; null where a result must come first, or all is done. */
+  /** The next job, and the state after starting it; null if a result must come first, or everything is done. */
   next(state: HalvingState): { readonly job: HalvingJob; readonly state: HalvingState } | null
   /** The state with a job's result. */
   tell(state: HalvingState, job: HalvingJob, value: number | null): HalvingState
-  /** Whether nothing is left to do, and nothing under way. */
+  /** Whether nothing is left to do, and no job is running. */
   isDone(state: HalvingState): boolean
-  /** Whether it is the budget that lets no further job begin. */
+  /** Whether the budget is the reason that no further job can start. */
   isSpent(state: HalvingState): boolean
 }
 
@@ -62,7 +61,7 @@ const halvingOptions = keysOf<HalvingOptions>({
 })
 
 /**
- * A machine of successive halving.
+ * The state machine of successive halving.
  *
  * @example
  * const machine = halving({ candidates: 9, least: 100, most: 900 })
@@ -79,18 +78,18 @@ export function halving(options: HalvingOptions): Halving {
   while (rungs.at(-1)! * factor < most) rungs.push(Math.max(rungs.at(-1)! + 1, Math.round(least * factor ** rungs.length)))
   if (rungs.at(-1)! < most) rungs.push(most)
 
-  /** Those of a rung that have a number, the best first; of equals the one that is counted first. */
+  /** The candidates of a rung that have a result, the best first; ties in order of their number. */
   const ranked = ({ results }: HalvingState, rung: number): number[] => Object.entries(results[rung])
     .filter((entry): entry is [string, number] => isNumber(entry[1]))
     .sort(([a, x], [b, y]) => x - y || Number(a) - Number(b)).map(([candidate]) => Number(candidate))
 
-  /** Whether nobody else will come into a rung, and all who did have arrived. */
+  /** Whether no more candidates will enter a rung, and all that did have results. */
   const isComplete = (state: HalvingState, rung: number): boolean => {
     const all = rung === 0 ? state.started[0].length === candidates : isComplete(state, rung - 1) && promotable(state, rung - 1) === undefined
     return all && Object.keys(state.results[rung]).length === state.started[rung].length
   }
 
-  /** A candidate of this rung that is to go on into the next. */
+  /** A candidate of this rung that should be promoted to the next, if there is one. */
   const promotable = (state: HalvingState, rung: number): number | undefined => {
     const complete = isComplete(state, rung)
     if (wait && !complete) return undefined
@@ -114,7 +113,7 @@ export function halving(options: HalvingOptions): Halving {
     return length < candidates ? hand(state, length, 0) : null
   }
 
-  /** Iterations of all that was handed out; who goes on into a rung needs only what it has not had. */
+  /** The iterations of all started jobs; a promoted candidate only needs those that it has not had yet. */
   const cost = ({ started }: HalvingState): number => (
     started.reduce((sum, list, rung) => sum + list.length * (rungs[rung] - (rungs[rung - 1] ?? 0)), 0)
   )

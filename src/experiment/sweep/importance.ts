@@ -1,12 +1,12 @@
 /**
- * How much each field of a sweep matters for the result, by itself: the share of the variance of the results that is
- * between the values of the field and not within them, ε² (Kelley, "An unbiased correlation ratio measure", PNAS 1935):
+ * How much each field of a sweep matters for the result, by itself: the share of the variance of the results that lies between
+ * the values of the field and not within them, ε² (Kelley, "An unbiased correlation ratio measure", PNAS 1935):
  *
  *   ε² = (S_between − (g − 1) S_within / (n − g)) / S_total        over n results in g groups
  *
- * What a field does only together with others is not seen. Numbers with many values are grouped by their order, into fifths, or
- * into fewer groups of two results at least: where each result has a value of its own, nothing is within to hold against what
- * is between. Of a field for which that is so all the same, words for instance, nothing can be said.
+ * It does not show effects that a field has only together with others. A numeric field with many values is sorted and cut into
+ * fifths, or into fewer groups so that each has at least two results: if each result had a value of its own, there would be no
+ * variance within values. For a field where that is unavoidable, such as one of distinct words, there is no importance.
  */
 import { check, isNumber } from '../../backends/options.ts'
 import { groupBy } from '../../nca/tasks/folds.ts'
@@ -16,7 +16,7 @@ import { canonical, type Point } from './fields.ts'
 const mostGroups = 5
 
 /**
- * The importance of each field that differs, from 0 to 1, the greatest first; fields of which too few results tell are left out.
+ * The importance of each field that differs, from 0 to 1, the greatest first; fields with too few results are left out.
  *
  * @param results a point and its result for each run; results that are not finite are left out
  * @example importanceOf([{ point: { batch: 4 }, value: 0.1 }, { point: { batch: 8 }, value: 0.2 }, …])   // { batch: 0.8 }

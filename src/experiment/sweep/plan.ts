@@ -1,6 +1,6 @@
 /**
- * Sweeps as files describe them, and what they come to: candidates, each a point of the fields, trained once for each seed and fold;
- * and the machine (`halving.ts`) that says which is trained how long. A design without halving is a machine of one rung.
+ * Sweeps as files describe them, and their plans: candidates, each a point of the fields, trained once for each seed and fold;
+ * and the state machine (`halving.ts`) that decides how long each is trained. A design without halving is a machine of one rung.
  */
 import { orNull, record, type Field } from '../../backends/fields.ts'
 import { check, isObject, isWhole, numberAbove, oneOf, text, wholeFrom, flag } from '../../backends/options.ts'
@@ -12,30 +12,30 @@ import { configAt, runId, type Point, type SweepFields } from './fields.ts'
 import { halving, type Halving } from './halving.ts'
 import { isGrowing, runConfigOf } from '../tasks/values.ts'
 
-/** What a sweep's file says. */
+/** The content of a sweep's file. */
 export type Sweep = {
-  /** What all runs have in common: a configuration's values, or the path of its file. */
+  /** What all runs have in common: the values of a configuration, or the path of its file. */
   readonly base: JsonObject | string
   readonly fields: SweepFields
   readonly design: 'grid' | 'random' | 'latinHypercube'
-  /** Points that are drawn; null for a grid. */
+  /** How many points are drawn; null for a grid. */
   readonly runs: number | null
   /** Seed of the draw. */
   readonly seed: number
-  /** Each candidate is trained with each of these seeds; null: with that of the base. */
+  /** Each candidate is trained with each of these seeds; null: with the seed of the base. */
   readonly seeds: readonly number[] | null
-  /** Trains all candidates so long first, and the best of them longer, see `halving`; null trains all to the end. */
+  /** Trains all candidates for `least` iterations, and the best of them longer, see `halving`; null trains all to the end. */
   readonly halving: { readonly least: number; readonly factor: number; readonly wait: boolean } | null
-  /** Where the sweep ends: with so many runs, with so many iterations of all runs together, and after so many minutes; null is no end. */
+  /** The budget of the sweep: the most runs, iterations of all runs together, and minutes; null for no limit. */
   readonly budget: { readonly runs: number | null; readonly iterations: number | null; readonly minutes: number | null }
-  /** How often a run is begun again, in a row and without a new checkpoint, whose process or worker was killed; then it has failed. */
+  /** How often a run is restarted whose process or worker was killed, in a row without a new checkpoint, before it has failed. */
   readonly retries: number
 }
 
-/** Three weeks: a timer of JavaScript that is to wait longer than 2³¹ milliseconds does not wait at all. */
+/** Three weeks: JavaScript timers of more than 2³¹ milliseconds fire at once. */
 const mostMinutes = 30_000
 
-/** What a sweep's file may say, field by field. */
+/** The fields of a sweep's file. */
 export const sweepField: Field<Sweep> = record<Sweep>({
   fields: {
     base: {
@@ -86,17 +86,17 @@ export const sweepField: Field<Sweep> = record<Sweep>({
   },
 })
 
-/** A run that is to be: one candidate with one seed. */
+/** A planned run: one candidate with one seed. */
 export type PlannedRun = { readonly id: string; readonly candidate: number; readonly seed: number; readonly config: JsonObject }
 
-/** All that a sweep may come to. */
+/** The plan of a sweep: everything that it may train. */
 export type Plan = {
   readonly points: readonly Point[]
   /** The configuration of each candidate, with the first of the seeds. */
   readonly configs: readonly JsonObject[]
-  /** The runs of each candidate, one for each seed, and for each fold where its validate.fold is 'all'. */
+  /** The runs of each candidate, one for each seed and, if its validate.fold is 'all', for each fold. */
   readonly runs: readonly (readonly PlannedRun[])[]
-  /** Knows of as many of the candidates, the first, as the budget has runs for. */
+  /** The state machine, with as many of the first candidates as the budget has runs for. */
   readonly machine: Halving
 }
 
@@ -104,8 +104,8 @@ export type Plan = {
  * The plan of a sweep.
  *
  * @param base the values of the configuration that all runs have in common
- * @param otherwise iterations of a run, where the base does not say them
- * @throws one sentence where the fields are none, or what is said does not go together
+ * @param otherwise the iterations of a run if the base does not give them
+ * @throws one sentence where the fields are invalid, or values do not fit together
  * @example planOf(sweep, { data: { target: '🦎' }, train: { iterations: 500 } }, 8001).runs.flat().map(({ id }) => id)
  */
 export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan {
@@ -134,14 +134,14 @@ export function planOf(sweep: Sweep, base: JsonObject, otherwise: number): Plan 
   }
 }
 
-/** A configuration for each fold, where each is held out in turn; else the one. */
+/** A configuration for each fold, if each is held out in turn; else just the given one. */
 function foldsOf(config: JsonObject): JsonObject[] {
   const made = runConfigOf(config)
   if (!('config' in made) || isGrowing(made.config) || made.config.validate?.fold !== 'all') return [config]
   return Array.from({ length: made.config.validate.folds }, (_, fold) => withValue(config, 'validate.fold', fold))
 }
 
-/** Refuses fields of which a sweep makes something else, and two that are one. */
+/** Refuses fields that a sweep sets itself, and two paths for the same field. */
 function checkPlaces(paths: readonly string[]): void {
   const places = paths.map(placeOf)
   paths.forEach((path, i) => {

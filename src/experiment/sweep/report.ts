@@ -1,23 +1,23 @@
 /**
- * What a sweep has found: the candidates by their results, how much each field matters, what failed.
+ * The report of a sweep: the candidates ranked by their results, the importance of each field, and what failed.
  */
 import { digits, word, type Json } from '../flat.ts'
 import { toMarkdown, type RunTable } from '../runs.ts'
 import type { Point } from './fields.ts'
 import { importanceOf } from './importance.ts'
 
-/** A candidate that was trained: up to how many iterations, and a result for each seed; null for one that failed. */
+/** A trained candidate: its iterations, and a result for each seed; null for a run that failed. */
 export type Candidate = {
   readonly point: Point
   readonly iterations: number
   readonly values: readonly (number | null)[]
 }
 
-/** A candidate with the mean and the standard deviation of its results over seeds; null where a run has failed. */
+/** A candidate with the mean and the standard deviation of its results over seeds; null if a run has failed. */
 export type Judged = Candidate & { readonly mean: number | null; readonly std: number | null }
 
 /**
- * The mean of some numbers and their standard deviation, of a sample (n − 1), 0 for one alone.
+ * The mean of some numbers and their sample standard deviation (n − 1), 0 for a single number.
  *
  * @example meanAndStd([1, 3])   // { mean: 2, std: 1.414… }
  */
@@ -28,7 +28,7 @@ export function meanAndStd(values: readonly number[]): { mean: number; std: numb
 }
 
 /**
- * Candidates from the best to the worst: those that were trained longest first, less is better, and those that failed last.
+ * Candidates from best to worst: those that were trained longest come first, then lower results; those that failed come last.
  */
 export function ranked(candidates: readonly Candidate[]): Judged[] {
   const judged = candidates.map((candidate): Judged => {
@@ -42,7 +42,8 @@ export function ranked(candidates: readonly Candidate[]): Judged[] {
 }
 
 /**
- * How results stand on a logarithmic scale: as they are; those that are not above 0, perfect ones, at a tenth of the least that is.
+ * Positions of results on a logarithmic scale. Results that are not above 0, perfect ones, are put at a tenth of the least
+ * positive one.
  *
  * @example onLogScale([0.5, 0, 0.1])(0)   // 0.01
  */
@@ -51,7 +52,7 @@ export function onLogScale(results: readonly number[]): (x: number) => number {
   return x => (x > 0 ? x : Number.isFinite(floor) ? floor : 1)
 }
 
-/** How much of the variance of the logarithm of the results, one for each seed, each field explains, see `importanceOf`. */
+/** How much of the variance of the logarithms of all results, one for each seed, each field explains, see `importanceOf`. */
 export function importanceIn(judged: readonly Judged[]): Record<string, number> {
   const results = judged.filter(({ mean }) => mean !== null).flatMap(({ point, values }) => values.map(value => ({ point, value: value! })))
   const place = onLogScale(results.map(({ value }) => value))
@@ -61,7 +62,7 @@ export function importanceIn(judged: readonly Judged[]): Record<string, number> 
 /**
  * The candidates as a table: their fields, iterations, mean ± standard deviation.
  *
- * @param measure what they are judged by
+ * @param measure the name of the results
  */
 export function sweepTable(judged: readonly Judged[], measure: string = 'loss'): RunTable {
   const paths = [...new Set(judged.flatMap(({ point }) => Object.keys(point)))]
@@ -75,11 +76,11 @@ export function sweepTable(judged: readonly Judged[], measure: string = 'loss'):
 }
 
 /**
- * A sweep's report as Markdown; pictures are named as files beside it.
+ * A sweep's report as Markdown; pictures are linked as files beside it.
  *
- * @param failures what the runs that failed said, by their names
- * @param notes sentences on what is not there: a budget that was spent, a sweep that was stopped
- * @param measure what candidates are judged by
+ * @param failures the messages of failed runs, by their names
+ * @param notes sentences on why the sweep is incomplete: a spent budget, a sweep that was stopped
+ * @param measure the name of the results
  */
 export function sweepReport(
   title: string, judged: readonly Judged[], failures: Readonly<Record<string, string>>, pictures: readonly string[], notes: readonly string[] = [],

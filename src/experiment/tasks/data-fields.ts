@@ -4,7 +4,7 @@
 import { either, list, orNull, type Field, type Fields } from '../../backends/fields.ts'
 import { flag, oneOf, text, wholeFrom } from '../../backends/options.ts'
 
-/** Pictures that something is to become, and how they are fitted. */
+/** Target pictures, and how they are fitted. */
 export type Targets = { readonly targets: readonly string[]; readonly size: number; readonly padding: number }
 
 export const path = (about: string): Field<string> => ({ ...text, about })
@@ -15,7 +15,7 @@ export const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: n
 
 export const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' }
 
-/** Pictures that are to become. */
+/** The fields of target pictures. */
 export function targetsAs(about: string): Fields<Targets> {
   return {
     targets: { ...list<string>(text, 'emoji, their names, or paths of pictures', 1), about },

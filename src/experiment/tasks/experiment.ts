@@ -1,9 +1,9 @@
 /**
- * Experiments of every task: what a file may say of one, field by field. What is learned is `task`, from what is `data`;
- * `rule` and `train` are what `defineRule` and the trainer take, by their own tables, or the values of a recipe.
+ * Experiments of every task: the fields of their files. `task` is what is learned, `data` what it is learned from; `rule` and
+ * `train` are the options of `defineRule` and of the trainer, by their own tables, or the values of a recipe.
  *
  *   task: classification
- *   recipe: digits                       # the values of the paper, where nothing else is said
+ *   recipe: digits                       # the values of the paper, unless something else is given
  *   data: { images: data/mnist, limit: 2000 }
  *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
@@ -18,18 +18,18 @@ import { limit, lossOf, path, paths, size, standardise, targetsAs, type Targets 
 import { expectLatent, isTold, latentFields, type LatentData } from './latent-data.ts'
 import { computing, expectTogether, trainAbout, trainFields, type Computing, type Training } from '../config/schema.ts'
 
-/** How far outputs are from what is wanted, by what they are: values, logarithms of depths, logits of masks, or scores of classes. */
+/** The losses of image-to-image tasks, each with its kind of output: values, log depths, logits of masks, or scores of classes. */
 const imageLosses = {
   mse: 'values', l1: 'values', ssim: 'values', depth: 'depths', bce: 'masks', dice: 'masks', diceBce: 'masks', focal: 'masks', classes: 'classes',
 } as const
 export type ImageLoss = keyof typeof imageLosses
 
-/** What output channels are, by the loss that they were trained with. */
+/** The kind of the output channels, by the loss that they were trained with. */
 export function outputsOf(loss: unknown): 'values' | 'depths' | 'masks' | 'classes' {
   return Object.hasOwn(imageLosses, loss as string) ? imageLosses[loss as ImageLoss] : 'values'
 }
 
-/** What each task learns from: files and folders, and what is made of them. */
+/** The data of each task: files and folders, and how they are used. */
 export type DataOf = {
   readonly conditional: Targets & { readonly cells: 'all' | 'seed'; readonly loss: 'mse' | 'l1' | 'ssim' }
   readonly trajectory: Targets
@@ -79,24 +79,24 @@ export type DataOf = {
 
 export type TaskName = keyof DataOf
 
-/** How a run is judged by examples that it does not learn from. */
+/** How a run is validated on examples that it does not learn from. */
 export type Validate = {
   readonly every: number
-  /** 'loss' or a metric of the task. The validation of a score, of which more is better, is 1 − it. */
+  /** 'loss' or a metric of the task. For a score, where more is better, the validation is 1 − score. */
   readonly metric: string
-  /** Ends the run after so many validations that were not better than the best; null: never. */
+  /** Ends the run after this many validations without a new best; null: never. */
   readonly patience: number | null
-  /** A share of the examples is held out; null: a fold of them. */
+  /** The share of the examples that is held out; null: a fold of them. */
   readonly split: number | null
-  /** The examples are cut into so many folds, and one of them is held out: with 'all' each in turn, in a run of its own. */
+  /** How many folds the examples are cut into; one of them is held out or, with 'all', each in turn in a run of its own. */
   readonly folds: number
   readonly fold: number | 'all'
   readonly stratified: boolean
-  /** A text file with a line for each example, which names its group: a group is in one fold. Null: none. */
+  /** A text file with a line for each example, the name of its group; a group is never split between folds. Null: no groups. */
   readonly groups: string | null
 }
 
-/** An experiment that is no growing of one picture (`Config` is that). */
+/** An experiment of any task except growing a single picture (for which there is `Config`). */
 export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & {
   readonly task: K
   readonly recipe: keyof typeof recipes | null
@@ -189,8 +189,7 @@ const validateField = record<Validate>({
 })
 
 /**
- * The roles of a rule that a task reads: `told` are those in which a state is told something, which never changes and so is
- * frozen; `said` those in which it answers.
+ * The roles of a rule that a task uses: `told` are its inputs, which must be frozen; `said` are its outputs.
  */
 export function rolesOf(task: TaskName, data: object): {
   readonly told: readonly string[]; readonly said: readonly string[]
@@ -206,13 +205,13 @@ export function rolesOf(task: TaskName, data: object): {
   }
 }
 
-/** By what states are judged beside the loss: by cells that say classes, by a head, and by outputs of each kind. */
+/** The metrics besides the loss: for classes of cells, for a head, and for each kind of output. */
 export const metricNames = {
   cells: ['accuracyOfCells', 'accuracyOfImages', 'totalAgreement'], head: ['accuracyOfImages'],
   values: ['mse', 'l1'], ssim: ['mse', 'ssim', 'psnr'], depths: ['absRel', 'delta1'], masks: ['dice', 'iou'], classes: ['accuracyOfCells'],
 } as const
 
-/** By which of them a task is judged; undefined for a task that has none but its loss. */
+/** The group of metrics of a task; undefined for a task that has only its loss. */
 export function judgedAs(task: TaskName, loss: unknown): keyof typeof metricNames | undefined {
   if (task === 'classification') return loss === 'head' ? 'head' : 'cells'
   if (task === 'imageToImage' || task === 'latent') return loss === 'ssim' ? 'ssim' : outputsOf(loss)
@@ -260,9 +259,9 @@ function tableOf<K extends TaskName>(type: K): Table {
 /** The names of the tasks. */
 export const taskNames: readonly TaskName[] = Object.keys(data) as TaskName[]
 
-/** What a file may say of an experiment. */
+/** The fields of an experiment's file. */
 export const experimentField: Field<Experiment> = choice<Experiment>(taskNames.map(tableOf), 'task')
 
-/** What a file may say of each. */
+/** The fields of an experiment's file, for each task. */
 export const experimentFields: Readonly<Record<TaskName, Field>> =
   Object.fromEntries(taskNames.map(name => [name, record(tableOf(name), 'task')])) as Record<TaskName, Field>

@@ -1,5 +1,5 @@
 /**
- * What a file says of an automaton in latents: the pictures that it is to make, and the autoencoder in whose latents it lives, which
+ * The data of an automaton in latents: the pictures that it should make, and the autoencoder in whose latents it lives, which
  * is trained first (`latentTask`, `autoencoderTrainer`).
  *
  *   task: latent
@@ -16,7 +16,7 @@ import type { Examples } from '../../nca/tasks/examples.ts'
 import type { Optimiser } from '../../nca/training/optimiser.ts'
 import { lossOf, paths, targetsAs, type Targets } from './data-fields.ts'
 
-/** An autoencoder of pictures, and how it is trained. */
+/** The fields of an autoencoder of pictures and of its training. */
 export type AutoencoderSaid = Pick<Autoencoder, 'widths' | 'code'> & {
   readonly images: string | readonly string[] | null
   readonly iterations: number
@@ -53,19 +53,19 @@ export const latentFields: Fields<LatentData> = {
   },
 }
 
-/** Whether cells are told which target they are to become: where there are several, and nothing that they begin from. */
+/** Whether cells get the index of their target: if there are several targets, and no images that they begin from. */
 export function isTold({ targets, from }: Pick<LatentData, 'targets'> & Partial<Pick<LatentData, 'from'>>): boolean {
   return !from && targets.length > 1
 }
 
-/** The autoencoder of an experiment, of red, green, blue and alpha. */
+/** The autoencoder of an experiment, for red, green, blue and alpha. */
 export function autoencoderOf(
   { rule: { channels: { latent } }, data: { autoencoder: { widths, code } } }: { readonly rule: DataRule; readonly data: LatentData },
 ): Autoencoder {
   return defineAutoencoder({ channels: 4, latent, widths, code })
 }
 
-/** How the autoencoder of an experiment is trained, as `autoencoderTrainer` takes it beside images. */
+/** The options of `autoencoderTrainer` for an experiment, except the images. */
 export function autoencoderTrainingOf(experiment: { readonly rule: DataRule; readonly data: LatentData }): Omit<AutoencoderTrainerOptions, 'images'> {
   const { batch, optimiser, clip } = experiment.data.autoencoder
   return { autoencoder: autoencoderOf(experiment), batch, optimiser, clip }
@@ -77,7 +77,7 @@ export function picturesOf(pictures: readonly Image[]): Examples {
   return { n: pictures.length, shape: [height, width, 4], of: i => pictures[i].data }
 }
 
-/** Expects sizes, pictures and rule to go together. */
+/** Expects sizes, pictures and rule to fit together. */
 export function expectLatent(
   { rule, data, train }: { readonly rule: DataRule; readonly data: LatentData; readonly train: { readonly from: string | null } }, expect: Expect,
 ): void {

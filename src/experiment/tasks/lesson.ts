@@ -1,6 +1,5 @@
 /**
- * What an experiment is about, once its data are there: the task that is learned, by what a result is judged, and how it
- * is seen.
+ * Lessons: an experiment once its data are loaded, with the task to learn, the metrics of its results, and pictures of them.
  */
 import { filmStrip, overWhite, type Image } from '../../nca/files/image.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
@@ -39,17 +38,17 @@ import { autoencoderOf, isTold, picturesOf } from './latent-data.ts'
 import { each, grey, nearness, row, rows, seen, seenClasses } from './seen.ts'
 import { amountsOf, toldClasses, toldOutput, wrongClasses, wrongOutput, wrongValues } from './told.ts'
 
-/** The data of each task, read: pictures as they are to be grown, examples by their numbers. */
+/** The loaded data of each task: pictures ready to be grown, or examples. */
 export type TaskData = {
   readonly conditional: readonly Image[]
   readonly trajectory: readonly Image[]
-  /** And what their classes are called, where folders say it. */
+  /** With the names of the classes, if the data are folders. */
   readonly classification: LabelledImages & { readonly classes?: readonly string[] }
-  /** And the file of each, where files have several: those of one are in one fold. */
+  /** With the file of each example, if files have several: the examples of a file stay in one fold. */
   readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
   readonly denoising: Examples
   readonly video: Examples
-  /** What it is to make, and what it begins from; and the autoencoder, where it has been trained: without, it is one as it begins. */
+  /** The targets, and the pictures to begin from; and the trained autoencoder, by default an untrained one. */
   readonly latent: { readonly targets: readonly Image[]; readonly from: readonly Image[] | null; readonly codec?: Codec }
   readonly texture: Image
 }
@@ -58,26 +57,26 @@ export type TaskData = {
 export type Measure = Task['loss']
 
 export type Lesson = {
-  /** Over all examples. */
+  /** The task over all examples. */
   readonly task: Task
-  /** The class of each example, where there are some. */
+  /** The class of each example, if there are classes. */
   readonly labels?: ArrayLike<number>
-  /** What its classes are called. */
+  /** The names of the classes. */
   readonly classes?: readonly string[]
-  /** The group of each example, where some belong together: those of one are not divided by a validation. */
+  /** The group of each example, if some belong together: validation does not split a group. */
   readonly groups?: readonly string[]
-  /** By what results are judged beside the loss, by name. */
+  /** The metrics of results besides the loss, by name. */
   readonly measures: Readonly<Record<string, Measure>>
-  /** What states `[n,h,w,c]` tell, `[n,h,w,m]`: amounts of foreground, in which `uncertainty` compares runs. */
+  /** The results of states `[n,h,w,c]` as amounts of foreground `[n,h,w,m]`, by which `uncertainty` compares runs. */
   told(x: Tensor, params: DataParams): Tensor
-  /** In which cells what is told of examples is wrong, where that is known: `[n,h,w]`, int32, 1 wrong, 0 right, −1 not asked. */
+  /** The cells in which results of examples are wrong, if that is known: `[n,h,w]`, int32, 1 wrong, 0 right, −1 not counted. */
   wrong?(told: Tensor, ids: readonly number[]): Tensor
-  /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. The parameters are for what a head says. */
+  /** Pictures of states `[n,h,w,c]` of examples, a row for each; and of what they should be. The parameters are for a head. */
   show(x: Tensor, ids: readonly number[], params: DataParams): Promise<Image>
   wanted(ids: readonly number[]): Promise<Image>
-  /** What is given, where examples have pictures of it. */
+  /** Pictures of the inputs of examples, if they have some. */
   given?(ids: readonly number[]): Promise<Image>
-  /** A picture that is made out of noise alone, where that is what is learned. */
+  /** A picture made out of noise alone, for a task that learns this. */
   imagine?(params: DataParams, key: Key, steps: number): Promise<Image>
 }
 
@@ -93,7 +92,7 @@ const losses: Readonly<Record<ImageLoss, (output: Tensor, wanted: Tensor) => Ten
 
 type Compared = (x: Tensor, target: Tensor) => Tensor
 
-/** A measure of masks, of what is more likely than not. */
+/** A metric of masks, with probabilities above ½ as the mask. */
 const ofMasks = (measure: typeof dice): Compared => (x, target) => measure(greater(x, 0.5), greater(target, 0.5))
 
 /** A measure for each name of a kind of metrics. */
@@ -101,7 +100,7 @@ type Named<K extends keyof typeof metricNames, M = Measure> = Readonly<Record<(t
 
 type OfOutputs = Exclude<keyof typeof metricNames, 'cells' | 'head'>
 
-/** By what outputs are judged beside the loss. */
+/** The metrics besides the loss, for each kind of output. */
 const measuresOf: { readonly [K in OfOutputs]: Named<K, Compared> } = {
   values: { mse, l1 },
   ssim: { mse, ssim, psnr },
@@ -153,7 +152,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     )
     const agreement: Measure = x => totalAgreement(classes(x), { mask: seenCells(rule, x) })
     const byHead: Measure = (x, ids, _key, _readout, params) => accuracy(readHead(rule, params as DataParams, x), labels(ids, x))
-    /** The class that each cell says, `[n,h,w]`, or with a head each image, `[n,1,1]`. */
+    /** The predicted class of each cell, `[n,h,w]`, or with a head of each image, `[n,1,1]`. */
     const said = (x: Tensor, params: DataParams): Tensor => (
       loss === 'head' ? perImage(argMax(readHead(rule, params, x)), x) : argMax(classes(x)))
     const measures: Named<'head'> | Named<'cells'> = loss === 'head' ? { accuracyOfImages: byHead }
@@ -262,12 +261,12 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
   },
 }
 
-/** A number of each image `[n]`, for its cells: `[n,1,1]` as states x `[n,h,w,c]` have axes. */
+/** A number for each image, `[n]` → `[n,1,1]`, with axes of size 1 for the cells of states x. */
 function perImage(numbers: Tensor, x: Tensor): Tensor {
   return reshape(numbers, [-1, ...x.shape.slice(1, -1).map(() => 1)])
 }
 
-/** The autoencoder of an experiment before its training, by which data can be held against it. */
+/** The untrained autoencoder of an experiment, with which data can be checked. */
 function untrained(experiment: Experiment<'latent'>, placement: Omit<Placement, 'like'>): Codec {
   const autoencoder = autoencoderOf(experiment)
   return { autoencoder, params: initAutoencoder(autoencoder, keyOf(0), placement) }
@@ -279,8 +278,8 @@ function targetsOf(pictures: readonly Image[], placement: Omit<Placement, 'like'
 }
 
 /**
- * What there is to see of examples: what is given, what is wanted, and what is made, where they are of one size. Rows stand above
- * one another, blocks beside one another.
+ * A picture of examples: their inputs, targets and results side by side, as far as these have the same size, with a row for each
+ * example.
  */
 export async function sheetOf(lesson: Lesson, x: Tensor, ids: readonly number[], params: DataParams): Promise<Image> {
   const made = await lesson.show(x, ids, params)

@@ -1,14 +1,14 @@
 /**
- * The runs that an experiment consists of: one, or one for each seed and fold, each of which is an experiment by itself.
+ * The runs of an experiment: a single one, or one for each seed and fold, each an experiment by itself.
  */
 import { isGrowing, type RunConfig } from './values.ts'
 
-/** One of several runs: the name of its folder, and what it is told. */
+/** One of several runs: the name of its folder, and its configuration. */
 export type Part = { readonly name: string; readonly config: RunConfig }
 
 /**
- * The runs of an experiment, seed after seed, fold after fold. Where `validate.fold` is 'all', every example is held out once
- * with each seed.
+ * The runs of an experiment, seed after seed, fold after fold. If `validate.fold` is 'all', every example is held out once with
+ * each seed.
  *
  * @example partsOf({ ...config, seed: 4, seeds: 2 }).map(({ name }) => name)   // ['seed-4', 'seed-5']
  */

@@ -1,26 +1,26 @@
 /**
- * What befalls the automata of each task when their recovery is judged (`recover`), by the protocol of Spitznagel & Keuper (2026):
+ * The perturbations with which recovery is measured (`recover`) for each task, by the protocol of Spitznagel & Keuper (2026):
  *
- *   growing, conditional   what `train.damage` says; a conditional one is also told to become another target, if all cells are told
+ *   growing, conditional   damage as in `train.damage`; with a condition in all cells, also another condition
  *   texture                the lower half is erased
- *   trajectory             what `train.damage` says, where it is at the first of several pictures; judged at the last
- *   classification         the picture becomes another one
- *   imageToImage, video    the input becomes another one, where the rule was trained with a pool: without, it lives for one rollout
- *   denoising              nothing: it lives for one rollout
- *   latent                 what `train.damage` says, on the grid of latents; one that is told its target also becomes another
+ *   trajectory             damage as in `train.damage`, at the first of several pictures; measured at the last
+ *   classification         another picture
+ *   imageToImage, video    another input, if the rule was trained with a pool: without one, it is made for a single rollout
+ *   denoising              none: the rule is made for a single rollout
+ *   latent                 damage as in `train.damage`, on the grid of latents; with a condition, also another condition
  */
 import type { RecoverOptions } from '../../nca/tasks/recover.ts'
 import type { RunConfig } from './values.ts'
 
-/** A perturbation, as `recover` takes it. */
+/** A perturbation, as options of `recover`. */
 export type Perturbation = Pick<RecoverOptions, 'by' | 'damage' | 'perturb' | 'judge'>
 
 const lowerHalf = { shape: 'halfPlane', angle: [Math.PI / 2, Math.PI / 2], offset: [0, 0] } as const
 
 /**
- * The perturbations by which a run is judged.
+ * The perturbations with which the recovery of a run is measured.
  *
- * @param examples how many examples its task has; with one, none can become another
+ * @param examples how many examples its task has; with a single one, there is no other to become
  * @example perturbationsOf({ ...config, task: 'texture' }, 1)   // [{ by: 'damage', damage: { shape: 'halfPlane', … } }]
  */
 export function perturbationsOf(config: RunConfig, examples: number): readonly Perturbation[] {

@@ -1,5 +1,5 @@
 /**
- * What there is to see in results: channels as colours, cells in the colours of their classes.
+ * Pictures of results: channels as colours, cells in the colours of their classes.
  */
 import { classColours } from '../../nca/files/class-colours.ts'
 import { filmStrip, type Image } from '../../nca/files/image.ts'
@@ -10,7 +10,7 @@ import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
-/** What a tensor `[1,h,w,m]` shows: red, green, blue and alpha, colours, or shades of grey; of `[1,d,h,w,m]` the plane in the middle. */
+/** The picture of a tensor `[1,h,w,m]`: RGBA, RGB, or shades of grey; of `[1,d,h,w,m]` that of the middle plane. */
 export async function seen(make: () => Tensor): Promise<Image> {
   const x = scope(() => plane(make(), 4))
   const [, height, width, m] = x.shape
@@ -22,12 +22,12 @@ export async function seen(make: () => Tensor): Promise<Image> {
   return { width, height, data: picture }
 }
 
-/** Depths from 0 on as shades of grey: the nearer, the brighter. */
+/** Depths ≥ 0 as shades of grey: the nearer, the brighter. */
 export function nearness(depth: Tensor): Tensor {
   return div(1, add(1, depth))
 }
 
-/** Classes of cells `[1,h,w]` in their colours, of `[1,d,h,w]` those of the plane in the middle; where `there` is 0, cells are black. */
+/** Classes of cells `[1,h,w]` in their colours, of `[1,d,h,w]` those of the middle plane; cells where `there` is 0 are black. */
 export async function seenClasses(classes: () => Tensor, there?: () => Tensor): Promise<Image> {
   const said = scope(() => plane(classes(), 3))
   const [, height, width] = said.shape
@@ -35,7 +35,7 @@ export async function seenClasses(classes: () => Tensor, there?: () => Tensor): 
   return coloured(width, height, await said.data(), mask)
 }
 
-/** The plane in the middle of a volume, or a line as a plane, or the plane itself, which has so many axes. */
+/** The middle plane of a volume, a line as a plane, or a plane itself, as a tensor with `axes` axes. */
 function plane(x: Tensor, axes: number): Tensor {
   if (x.shape.length === axes) return x
   if (x.shape.length < axes) return reshape(x, [1, ...x.shape])
@@ -57,18 +57,18 @@ export function coloured(width: number, height: number, classes: ArrayLike<numbe
   return { width, height, data }
 }
 
-/** Each of some states by itself, `[1,h,w,c]`. */
+/** The states of a batch, each `[1,h,w,c]`. */
 export function each(x: Tensor): (() => Tensor)[] {
   const [n, ...shape] = x.shape
   return Array.from({ length: n }, (_, i) => () => slice(x, [i, ...shape.map(() => 0)], [1, ...shape]))
 }
 
-/** A row of pictures, one of each. */
+/** A row of pictures, one for each item. */
 export async function row<T>(list: readonly T[], picture: (one: T, i: number) => Promise<Image>): Promise<Image> {
   return rows([await Promise.all(list.map(picture))])
 }
 
-/** Rows of pictures above one another. */
+/** Rows of pictures, one above the other. */
 export function rows(images: readonly (readonly Image[])[]): Image {
   return filmStrip(images.flat(), { columns: images[0].length, gap: 2 })
 }

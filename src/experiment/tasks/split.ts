@@ -1,5 +1,5 @@
 /**
- * Which examples of a lesson are learnt from, and by which it is judged.
+ * The split of a lesson's examples into those for training and those for validation.
  */
 import { check } from '../../backends/options.ts'
 import { kFold, splitExamples, type Split } from '../../nca/tasks/folds.ts'
@@ -9,9 +9,9 @@ import type { Experiment } from './experiment.ts'
 import type { Lesson } from './lesson.ts'
 
 /**
- * Which examples are trained on, and which are held out for validation: none where there is none.
+ * The examples for training, and those held out for validation: none without validation.
  *
- * @param groups the group of each example, where the experiment has some (`readGroups` of `cellgrad/node`)
+ * @param groups the group of each example, if the experiment has groups (`readGroups` of `cellgrad/node`)
  */
 export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own }: Lesson, groups: readonly string[] | undefined = own): Split {
   const n = task.examples
@@ -40,7 +40,7 @@ function splitGroups(k: Key, groups: readonly string[], share: number): Split {
   return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
 }
 
-/** A task over some of its examples: where it carries states on, those with all that they become. */
+/** A task restricted to some of its examples; if it carries states on, together with the examples that they become. */
 export function taskOn({ seeds, loss, readouts, images, carry }: Task, ids: readonly number[]): Task {
   const of = (some: readonly number[]): number[] => some.map(i => ids[i])
   return {

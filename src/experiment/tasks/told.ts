@@ -1,10 +1,10 @@
 /**
- * What a rule tells of cells, as amounts of foreground, in which several of its runs are compared (`uncertainty`); and in
- * which cells their mean is wrong, to see whether it is there that runs differ.
+ * The results of a rule as amounts of foreground, by which several runs are compared (`uncertainty`); and the cells in which
+ * their mean is wrong, to see whether runs differ just there.
  *
  *   values   as they are: wrong where the error is above its mean over the example
  *   masks    probabilities: wrong on the other side of ½
- *   classes  1 for the class that is said: wrong where most runs say another one
+ *   classes  1 for the predicted class: wrong where most runs predict another one
  */
 import { seenCells } from '../../nca/tasks/classify.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
@@ -22,34 +22,34 @@ import { sum } from '../../tensor/ops/sum.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from './experiment.ts'
 
-/** What output channels are, by the loss that they were trained with: probabilities of masks, depths, or as they are. */
+/** Output channels as amounts, by the loss that they were trained with: probabilities of masks, depths, or unchanged values. */
 export function amountsOf(loss: unknown, y: Tensor): Tensor {
   const kind = outputsOf(loss)
   return kind === 'masks' ? sigmoid(y) : kind === 'depths' ? exp(y) : y
 }
 
-/** What output channels `[n,h,w,o]` tell, by the loss that they were trained with; of classes those but the first, which is the background. */
+/** The result in output channels `[n,h,w,o]`, by their loss; for classes one-hot without the first, which is the background. */
 export function toldOutput(loss: unknown, y: Tensor): Tensor {
   return outputsOf(loss) === 'classes' ? withoutBackground(oneHot(argMax(y), y.shape.at(-1)!)) : amountsOf(loss, y)
 }
 
-/** The classes that cells say, `[n,h,w,classes]`, of cells in which there is something to see; of others nothing. */
+/** The predicted classes of visible cells, one-hot `[n,h,w,classes]`; zeros in all other cells. */
 export function toldClasses(rule: DataRule, x: Tensor): Tensor {
   const scores = takeRole(rule, x, 'classes')
   const mask = seenCells(rule, x)
   return mul(oneHot(argMax(scores), scores.shape.at(-1)!), reshape(cast(mask, 'float32'), [...mask.shape, 1]))
 }
 
-/** Which cells are wrong, `[n,h,w]`: 1; 0 if right, and −1 where nothing is asked. */
+/** Which cells are wrong, `[n,h,w]`: 1 for wrong, 0 for right, −1 for cells that do not count. */
 export type Wrong = (mean: Tensor, wanted: Tensor) => Tensor
 
-/** Of values, and of what is wanted there. */
+/** For values, from the mean of the runs and the wanted values. */
 export const wrongValues: Wrong = (told, wanted) => {
   const error = mean(abs(sub(told, wanted)), -1)
   return cast(greater(error, mean(error, error.shape.map((_, i) => i).slice(1), { keepDims: true })), 'int32')
 }
 
-/** Of the outputs of a task of images. */
+/** For the outputs of an image-to-image task. */
 export function wrongOutput(loss: unknown): Wrong {
   const kind = outputsOf(loss)
   if (kind === 'values' || kind === 'depths') return wrongValues
@@ -60,12 +60,12 @@ export function wrongOutput(loss: unknown): Wrong {
   }
 }
 
-/** Of classes and labels `[n,1,1]`: cells that say nothing in any run are not asked. */
+/** For classes and labels `[n,1,1]`: cells without a class in every run do not count. */
 export const wrongClasses: Wrong = (told, labels) => (
   where(greater(sum(told, -1), 0), cast(notEqual(argMax(told), labels), 'int32'), -1)
 )
 
-/** The map of deviations `[n,h,w,m]`: the greatest of each cell, `[n,h,w]`. */
+/** The map of deviations `[n,h,w,m]`: the greatest deviation of each cell, `[n,h,w]`. */
 export function mapOf(std: Tensor): Tensor {
   return max(std, -1)
 }

@@ -1,5 +1,5 @@
 /**
- * An experiment out of what is given: the values of a recipe, others laid over them, and what is wrong with the result.
+ * An experiment from the values of a recipe and others that override them, and the mistakes in the result.
  */
 import { parse } from 'yaml'
 import { readData, schemaOf, type Mistake as Wrong } from '../../backends/fields.ts'
@@ -12,14 +12,14 @@ import { arranged } from '../config/sections.ts'
 import { configYaml } from '../config/yaml.ts'
 import { experimentField, experimentFields, taskNames, type Experiment, type TaskName } from './experiment.ts'
 
-/** What a run is told: to grow one picture, or an experiment of another task. */
+/** The configuration of a run: growing a single picture, or an experiment of another task. */
 export type RunConfig = Config | Experiment
 
 const schemas = Object.fromEntries(Object.entries(experimentFields).map(([task, field]) => [task, schemaOf(field)]))
 
 /**
- * JSON Schema of the files that `cellgrad train` takes, for editors that check YAML. Nothing in them is missing but the task: what
- * they do not say, a preset, a recipe or the file that they extend may.
+ * JSON Schema of the files that `cellgrad train` takes, for editors that check YAML. Only the task is required: everything else
+ * may come from a preset, a recipe or the file that they extend.
  */
 export const runSchema: object = {
   $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'cellgrad experiment',
@@ -41,28 +41,28 @@ function asFile(schema: Json): Json {
   }
 }
 
-/** Whether a run is to grow one picture. */
+/** Whether a run grows a single picture. */
 export function isGrowing(config: RunConfig): config is Config {
   return config.task === 'growing'
 }
 
-/** What the schema says of the fields of a task. */
+/** What the schema says about the fields of a task. */
 export function describing(task: unknown): Describing {
   const schema = taskNames.includes(task as never) ? schemas[task as TaskName] : undefined
   return schema ? path => describeIn(schema, path) : describe
 }
 
-/** What a run is told as the text of a YAML file, with what each key means. */
+/** The configuration of a run as the text of a YAML file, with the meaning of each key as a comment. */
 export function runYaml(config: RunConfig): string {
   return configYaml(config, describing(config.task))
 }
 
-/** Where nothing is said of the optimiser, or nothing but its rate, it is Adam, as in all recipes. */
+/** If the optimiser is not given, or only its rate, it is Adam, as in all recipes. */
 const byAdam: Values = { train: { optimiser: { type: 'adam' } } }
 
 /**
- * What a run is told: these values, laid over each other, the last on top, over those of the preset or the recipe that they
- * name. Without a `task`, or with `task: growing`, it is the growing of one picture, see `configOf`.
+ * The configuration of a run: the values of the preset or the recipe that the layers name, overridden by the layers in order, so
+ * that the last one wins. Without a `task`, or with `task: growing`, the run grows a single picture, see `configOf`.
  *
  * @example
  * const made = runConfigOf({ task: 'texture', recipe: 'texture', data: { image: 'bricks.png' } })
@@ -72,7 +72,7 @@ export function runConfigOf(...layers: readonly Values[]): { readonly config: Ru
   return runConfigWith(layers, {})
 }
 
-/** The same, with single values put into it, which leave what stands beside them as it is: `{ rule: { channels: { hidden: 8 } } }`. */
+/** The same, with single values set in it, which keep everything beside them: `{ rule: { channels: { hidden: 8 } } }`. */
 export function runConfigWith(layers: readonly Values[], set: Values): { readonly config: RunConfig } | { readonly mistakes: readonly Mistake[] } {
   const { task, recipe: named } = Object.assign({}, ...layers, set) as Values
   if (task === undefined || task === 'growing') return configWith(layers, set)
@@ -86,7 +86,7 @@ export function runConfigWith(layers: readonly Values[], set: Values): { readonl
   const base = merge(byAdam, arranged(recipe as Values), describe)
   const { data, mistakes } = readData(experimentField, put(merge(base, given, describe), set, describe))
   if (mistakes.length === 0) return { config: data }
-  // What a recipe that there is not would have said is not missing: the name of the recipe is the mistake.
+  // If the recipe does not exist, its values are not reported as missing: the name of the recipe is the mistake.
   const hasRecipe = !mistakes.some(({ path }) => path[0] === 'recipe')
   const isConsequence = ({ path: [section], got, unknown }: Wrong): boolean => (
     ['rule', 'train'].includes(section as string) && got === undefined && unknown === undefined
@@ -95,9 +95,9 @@ export function runConfigWith(layers: readonly Values[], set: Values): { readonl
 }
 
 /**
- * What a run is told by the text of a file, YAML or JSON; a file that it `extends` is for those who read files.
+ * The configuration of a run from the text of a file, YAML or JSON; `extends` is for functions that read files.
  *
- * @throws one sentence, where the text is none, or says what cannot be
+ * @throws one sentence, where the text is no configuration, or has an invalid value
  * @example const config = experimentFrom('task: texture\nrecipe: texture\ndata: { image: bricks.png }')
  */
 export function experimentFrom(text: string): RunConfig {

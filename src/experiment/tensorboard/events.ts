@@ -1,11 +1,11 @@
 /**
  * TensorBoard event files as bytes: records (`record.ts`), each an `Event` message of TensorFlow's event.proto, with
- * summaries as its summary.proto has them. Scalars, pictures and histograms are in the fields that TensorBoard has always
- * read; text and hyperparameters are for plugins, which are named in a summary's metadata (TensorBoard's
+ * summaries of summary.proto. Scalars, pictures and histograms are in the fields that TensorBoard has always read; text and
+ * hyperparameters are for plugins, which are named in a summary's metadata (TensorBoard's
  * plugins/hparams/plugin_data.proto).
  *
- * Nothing that was written is ever changed. A run that goes on from an earlier step begins a new file in the same folder,
- * and says from which step on what stands in the old ones is void.
+ * Files are only appended to. A run that goes on from an earlier step begins a new file in the same folder, and says from which
+ * step on the old ones are void.
  */
 import {
   check, checkOptions, checkWord, isNumber, isObject, isWhole, keysOf, later, required, text as aText, wholeFrom,
@@ -14,26 +14,26 @@ import {
 import { bytes, double, doubles, float, message, text, whole, type Field } from './protobuf.ts'
 import { encodeRecord } from './record.ts'
 
-/** What TensorBoard shows under a name, `tag`; a slash in it makes groups. */
+/** What TensorBoard shows under a name, `tag`; a slash in the tag makes groups. */
 export type Summary =
   /** A number, on a curve over the steps. */
   | { readonly tag: string; readonly scalar: number }
   /** A picture, as the bytes of a PNG file. */
   | { readonly tag: string; readonly png: Uint8Array; readonly width: number; readonly height: number }
-  /** How finite numbers are distributed. */
+  /** A histogram of finite numbers. */
   | { readonly tag: string; readonly histogram: ArrayLike<number> }
-  /** A text, which is read as Markdown. */
+  /** A text, shown as Markdown. */
   | { readonly tag: string; readonly text: string }
 
-/** What a file says, one after the other; `time` is in seconds since 1970. */
+/** The events of a file, in order; `time` is in seconds since 1970. */
 export type TensorboardEvent =
-  /** Stands at the beginning of each file, and nowhere else. */
+  /** The first event of each file, and only the first. */
   | { readonly type: 'file'; readonly time: number }
-  /** What stands in other files about this step and later ones is void. */
+  /** Events of this step and later ones in other files are void. */
   | { readonly type: 'restart'; readonly time: number; readonly step: number }
-  /** What there is to see at a step, a whole number ≥ 0. */
+  /** Summaries at a step, a whole number ≥ 0. */
   | { readonly type: 'summaries'; readonly time: number; readonly step: number; readonly summaries: readonly Summary[] }
-  /** What the run was told, and the tags of the scalars by which it is judged: a row of the table of hyperparameters. */
+  /** The configuration of the run, and the tags of its metrics: a row of the table of hyperparameters. */
   | {
     readonly type: 'hyperparameters'
     readonly time: number
@@ -65,7 +65,7 @@ const kinds: { readonly [T in TensorboardEvent['type']]: Options } = {
 /**
  * An event as bytes, to be appended to an event file (`openTensorboard` of `cellgrad/node` makes and writes them).
  *
- * @throws one sentence where it is no event, or a histogram has no numbers, or one that is not finite
+ * @throws one sentence where it is no event, or a histogram has no numbers or one that is not finite
  * @example encodeTensorboard({ type: 'summaries', time: Date.now() / 1000, step: 100, summaries: [{ tag: 'loss', scalar: 0.02 }] })
  */
 export function encodeTensorboard(event: TensorboardEvent): Uint8Array {
@@ -83,7 +83,7 @@ export function encodeTensorboard(event: TensorboardEvent): Uint8Array {
   }
 }
 
-/** Two values of a summary: which hyperparameters there are, and those of this run. */
+/** Two values of a summary: the hyperparameters that exist, and their values in this run. */
 function hyperparameters({ time, values, metrics }: Typed<'hyperparameters'>): Uint8Array[] {
   const typed = Object.entries(values).map(([name, value]) => ({ name, ...hyperparameter(name, value) }))
   return [
@@ -142,7 +142,7 @@ function valueOf(summary: Summary): Uint8Array {
 
 const buckets = 32
 
-/** HistogramProto: between the least and the greatest number, buckets of equal width; one where all are alike. */
+/** HistogramProto: buckets of equal width between the least and the greatest number; one bucket if all numbers are equal. */
 function histogram(tag: string, numbers: ArrayLike<number>): Uint8Array {
   check(numbers?.length > 0, 'tensorboard', tag, numbers, 'at least one number')
   let [least, most, sum, squares] = [Infinity, -Infinity, 0, 0]

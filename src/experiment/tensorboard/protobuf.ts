@@ -1,9 +1,9 @@
 /**
- * Protocol buffers by hand, as far as event files need them (https://protobuf.dev/programming-guides/encoding): a
- * message is its fields one after the other, each behind a key, (number << 3) | kind:
+ * The part of protocol buffers that event files need (https://protobuf.dev/programming-guides/encoding): a message is its
+ * fields one after the other, each preceded by a key, (number << 3) | kind:
  *
  *   0   a whole number in groups of seven bits, the lowest first      1   a double, 8 bytes
- *   2   a length, and so many bytes: text, a message, many doubles     5   a float, 4 bytes
+ *   2   a length, and as many bytes: text, a message, many doubles     5   a float, 4 bytes
  */
 
 /** A field of a message, or several, as bytes. */
@@ -33,7 +33,7 @@ export function float(number: number, value: number): Field {
   return message(varint((number << 3) | 5), new Uint8Array(Float32Array.of(value).buffer))
 }
 
-/** Bytes: of a message, or as they are. */
+/** Bytes, for instance of a message. */
 export function bytes(number: number, value: Uint8Array): Field {
   return message(varint((number << 3) | 2), varint(value.length), value)
 }
@@ -47,12 +47,12 @@ export function doubles(number: number, values: readonly number[]): Field {
   return bytes(number, numbers(values))
 }
 
-// As the machine has them, that is, little-endian, as everywhere in this library.
+// In the machine's byte order, which is little-endian wherever JavaScript engines run.
 function numbers(values: readonly number[]): Uint8Array {
   return new Uint8Array(Float64Array.from(values).buffer)
 }
 
-/** Up to 2⁵³ − 1, hence by division and not by shifting. */
+/** A varint. Numbers may be up to 2⁵³ − 1, hence division and not shifts. */
 function varint(value: number): Uint8Array {
   const groups: number[] = []
   for (; value >= 128; value = Math.floor(value / 128)) groups.push((value % 128) | 128)

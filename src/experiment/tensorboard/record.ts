@@ -1,11 +1,11 @@
 /**
- * Records, as TensorFlow frames them in a file to which only appending is done ("TFRecords details" of its guide):
+ * Records in the framing of TensorFlow, for files that are only appended to ("TFRecords details" of its guide):
  *
  *     8 bytes   length, little-endian u64        4 bytes   masked CRC of these 8
  *     length    the data                         4 bytes   masked CRC of the data
  *
- * The CRC is CRC-32C (Castagnoli; RFC 3720, appendix B.4). It is masked, because the CRC of data that hold CRCs is a
- * poor one: rotated right by 15 bits, plus a constant, modulo 2³².
+ * The CRC is CRC-32C (Castagnoli; RFC 3720, appendix B.4). It is masked (rotated right by 15 bits, plus a constant, modulo
+ * 2³²), because a CRC of data that contain CRCs is weak.
  */
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -1,10 +1,10 @@
 /**
- * The automaton of an exported page: one step of a rule in plain JavaScript, as the text that stands in the page, and what
- * of a rule it must be told.
+ * The automaton of an exported page: one step of a rule in plain JavaScript, as the text that goes into the page, and the data
+ * about a rule that it needs.
  *
- * It is written to be read there, by somebody who has nothing but the page, and is the specification of
- * `src/nca/step.ts` once more, without a tensor: cell by cell, in the order of the equations. A test runs this text
- * beside the library's own step, over random rules (tests/exchange/html.test.ts).
+ * It is written to be read there, by somebody who has only the page. It implements the equations of `src/nca/step.ts` without
+ * tensors: cell by cell, in the order of the equations. A test compares this text with the library's own step, over random
+ * rules (tests/exchange/html.test.ts).
  */
 import { isLearned, kindOf, type Learned } from '../../nca/perceptions/kinds.ts'
 import type { WindowSum } from '../../nca/perceptions/kind.ts'
@@ -12,10 +12,10 @@ import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { perceptionTexts } from './perceptions.ts'
 
-/** A learned part of a perception that is a sum over a window: of each channel by itself (a filter), or of all. */
+/** A learned part of a perception that is a sum over a window: of each channel separately (a filter), or of all. */
 export type PageSum = WindowSum & { readonly ofEach: boolean; readonly outputs: number }
 
-/** Of each learned part of a rule the sum that it is; null where its kind has JavaScript of its own. */
+/** Each learned part of a rule as a sum; null if its kind has JavaScript of its own. */
 export function pageSums({ perceive, channels }: DataRule): (PageSum | null)[] {
   const count = channelCount(channels)
   return perceive.filter(isLearned).map(part => {
@@ -30,7 +30,7 @@ export function beyondPages({ perceive }: DataRule): Learned | undefined {
   return perceive.filter(isLearned).find(part => !kindOf(part).windowSum && perceptionTexts[part.type] === undefined)
 }
 
-/** The text of the automaton of a rule: that of all rules, and what its kinds of perception compute. */
+/** The text of the automaton of a rule: the common text, and that of its kinds of perception. */
 export function automatonOf({ perceive }: DataRule): string {
   const own = new Map(perceive.filter(isLearned).map(part => [part.type, perceptionTexts[part.type]]))
   const kinds = [...own].map(([type, text]) => (text === undefined ? '' : `\nkinds.${type} = ${text}\n`))
@@ -44,9 +44,9 @@ const automaton = String.raw`
 //
 //   s  ←  s + m · η · U(P(s))
 //
-// each cell perceives its neighbourhood (P: filters and convolutions), a small network makes a change of that (U), and
-// the change is added where the cell fires (m: by chance). A living mask, where the rule has one, empties every cell
-// without a neighbour that lives. All numbers are float32; sums are made in float64.
+// each cell perceives its neighbourhood (P: filters and convolutions), a small network turns that into a change (U), and
+// the change is added if the cell fires (m: at random). A living mask, if the rule has one, empties every cell without a
+// living neighbour. All numbers are float32; sums are computed in float64.
 
 /** 64 random bits: the counter (c0, c1) encrypted under a key (threefry2x32, Salmon et al. 2011). */
 function threefry([k0, k1], c0, c1) {
@@ -65,7 +65,7 @@ function threefry([k0, k1], c0, c1) {
   return [x >>> 0, y >>> 0]
 }
 
-/** The key of step number n, and of whatever else has a number. */
+/** The key of step number n, or of anything else with a number. */
 const foldIn = (key, n) => threefry(key, 0, n)
 
 /** 32 random bits for number i. */
@@ -108,7 +108,7 @@ function multiply(values, matrix, out, from = 0, offset = 0, inputs = values.len
   }
 }
 
-/** A window of height × width taps, or of as many down as across, the middle one at the cell itself. */
+/** A window of height × width taps, or a square one, with the middle tap at the cell itself. */
 function windowOf(size, dilation = 1) {
   const [height, width] = Array.isArray(size) ? size : [size, size]
   return Array.from({ length: height * width }, (_, t) => (
@@ -116,12 +116,12 @@ function windowOf(size, dilation = 1) {
   ))
 }
 
-/** What a cell perceives by parts that are more than a sum over a window, by their type. */
+/** The parts of a perception that are more than a sum over a window, by their type. */
 const kinds = {}
 
 /**
  * The automaton of a rule. weights: arrays by the path of the parameter, like 'update.w1'; filters: nine numbers by name;
- * sums: of each part of the perception that learns the sum over a window that it is, or null.
+ * sums: each learned part of the perception as a sum over a window, or null.
  * A world is { height, width, cells }, its cells height · width · channels numbers, row by row.
  */
 function makeAutomaton(rule, weights, filters, sums) {
@@ -166,7 +166,7 @@ function makeAutomaton(rule, weights, filters, sums) {
     return turned.map(v => Math.fround(factor * v))
   }
 
-  /** All filters, neighbour by neighbour: weight · channel c of the neighbour (dy, dx) is added into a number. */
+  /** All filters, neighbour by neighbour: weight · channel c of the neighbour (dy, dx) is added to a number. */
   function filtersFor(angle) {
     const all = parts.filter(({ isFilter }) => isFilter)
     const count = all.reduce((total, { n }) => total + n, 0)
@@ -221,7 +221,7 @@ function makeAutomaton(rule, weights, filters, sums) {
     return Float64Array.from([...seen, ...convolutions.flatMap(part => [...part(world, y, x)])])
   }
 
-  /** The layer norm of a layer's numbers, group by group, where it has one. */
+  /** The layer norm of a layer's numbers, group by group, if it has one. */
   function normed(numbers, layer) {
     const scale = weights['update.scale' + layer], shift = weights['update.shift' + layer]
     if (!scale) return numbers
@@ -234,7 +234,7 @@ function makeAutomaton(rule, weights, filters, sums) {
     })
   }
 
-  /** U: the change that the network makes of what is perceived. */
+  /** U: the change that the network computes from what is perceived. */
   function update(seen) {
     const { hidden, activation, slope, residual, lastActivation = 'linear' } = rule.update
     let h = normed(seen, 0)
@@ -251,12 +251,12 @@ function makeAutomaton(rule, weights, filters, sums) {
 
   // MASKS have a 0 or a 1 for each cell.
 
-  /** Cells of which a channel is above a number. */
+  /** Cells in which a channel is above a number. */
   function exceeds({ height, width, cells }, { channel, above }) {
     return Uint8Array.from({ length: height * width }, (_, i) => +(cells[i * channels + channel] > Math.fround(above)))
   }
 
-  /** Cells that have one of the mask within one cell of them. Only a torus has something beyond its border. */
+  /** The mask grown by one cell in all directions. Only a torus continues beyond its border. */
   function grow(world, mask) {
     const { height, width } = world
     const grown = new Uint8Array(mask.length)
@@ -282,7 +282,7 @@ function makeAutomaton(rule, weights, filters, sums) {
 
   let prepared = null // the filters for the angle that was used last
 
-  /** One step. Returns the next cells, and the masks by which they were made; null is a mask that has every cell. */
+  /** One step. Returns the next cells, and the masks of the step; null stands for a mask of every cell. */
   function step(world, key, angle = 0) {
     if (prepared?.angle !== angle) prepared = { angle, filters: filtersFor(angle) }
     const { height, width } = world
@@ -299,7 +299,7 @@ function makeAutomaton(rule, weights, filters, sums) {
     const input = inputMask ? exceeds(before, inputMask) : null
     const fires = drawn || input ? Uint8Array.from({ length: n }, (_, i) => (drawn?.[i] ?? 1) & (input?.[i] ?? 1)) : null
 
-    // A cell far from life is empty after the step, whatever it would do; one beside a living cell may decide who lives.
+    // A cell far from life is empty after the step in any case; one beside a living cell may decide which cells live.
     const near = pre ? grow(before, pre) : null
     const after = { height, width, cells: Float32Array.from(before.cells) }
     for (let y = 0; y < height; y++) {

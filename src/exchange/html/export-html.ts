@@ -1,10 +1,9 @@
 /**
- * A model as a page to send: one HTML file that opens from the disk, runs the rule in plain JavaScript, and can be hurt
- * with the pointer. It needs no network and no build, and can be read; in an <iframe> it fills it.
+ * A model as a page to send: one HTML file that opens from the disk, runs the rule in plain JavaScript, and lets the pointer
+ * damage the pattern. It needs no network and no build, and its source can be read; it fills an <iframe>.
  *
- * The rule goes in as JSON and its weights as the bytes of float32 in base64, so that nothing is lost: the page's steps
- * are the library's, values up to rounding, fire masks bit for bit (step t of the seed n fires under
- * `foldIn(key(n), t)`).
+ * The rule is included as JSON and its weights as the bytes of float32 in base64, so nothing is lost: the page's steps are those
+ * of the library, values up to rounding, fire masks bit for bit (with seed n, step t fires by `foldIn(key(n), t)`).
  */
 import { aTensor, type Tensor } from '../../tensor/tensor.ts'
 import { filters } from '../../tensor/filters.ts'
@@ -27,13 +26,13 @@ import { automatonOf, beyondPages, pageSums } from './automaton.ts'
 import { pageOf } from './page.ts'
 
 export type HtmlOptions = {
-  /** What the page is called, default 'Neural cellular automaton'. */
+  /** The title of the page, default 'Neural cellular automaton'. */
   title?: string
-  /** Rows and columns of the grid, a whole number from 1 to 512; default 72. Not beside `start`. */
+  /** Rows and columns of the grid, a whole number from 1 to 512; default 72. Not together with `start`. */
   size?: number
   /** The first state `[1,h,w,c]`; by default one living cell in the centre, see `seed`. */
   start?: Tensor
-  /** The seed of the key by which cells fire, a whole number below 2^32, default 0. Reset takes the next one. */
+  /** The seed of the fire masks, a whole number below 2^32, default 0. Reset takes the next one. */
   seed?: number
   /** Added to red, green and blue of a rule with the role `rgb`, default 0; textures of `textureTask` need 0.5. */
   brightness?: number
@@ -46,14 +45,14 @@ const htmlOptions = keysOf<HtmlOptions>({
 /**
  * The HTML of a page that plays a model, less than 100 KB for the rule of Growing NCA.
  *
- * Beside pause, step, reset, speed, rotation and a choice of what is shown, the page has what the rule needs: a choice for
- * each frozen role of several channels (a condition), a pen for each of one channel (an image).
+ * Besides pause, step, reset, speed, rotation and a choice of views, the page has the controls that the rule needs: a choice for
+ * each frozen role with several channels (a condition), a pen for each with a single channel (an image).
  *
- * Classes and conditions are called as the model's provenance does (`roleNames`), or numbered.
+ * Classes and conditions have the names of the model's provenance (`roleNames`), or numbers.
  *
- * @param model the rule, a plane of filters, convolutions and a network, its parameters, and where it comes from
- * @throws one sentence that says why, where the rule is code, no plane, or perceives by attention or deformable windows;
- *   where parameters or start do not fit it; and where the grid is too small to mirror what cells see beyond it
+ * @param model the rule, on a plane, of filters, convolutions and a network; its parameters, and its provenance
+ * @throws one sentence that says why, where the rule is code, not on a plane, or perceives by attention or deformable
+ *   convolutions; where parameters or start do not fit it; and where the grid is too small to be mirrored at its border
  * @example await writeFile('lizard.html', await exportHtml({ rule, params }, { title: '🦎' }))
  */
 export async function exportHtml(model: Model | Omit<Model, 'provenance'>, options: HtmlOptions = {}): Promise<string> {
@@ -74,7 +73,7 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
 
   const weights: Record<string, string> = {}
   const leaves: [string, Tensor][] = []
-  const ofSteps = { ...params, head: undefined } // no step knows of a head
+  const ofSteps = { ...params, head: undefined } // steps ignore the head
   eachLeaf(ofSteps, (leaf, path) => { if (leaf !== undefined) leaves.push([path, leaf as Tensor]) })
   for (const [path, leaf] of leaves) weights[path] = base64Of(await leaf.data())
   const names = 'provenance' in model ? roleNames(model) : {}
@@ -87,7 +86,7 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
   })
 }
 
-/** Throws unless plain JavaScript of the page covers the rule. */
+/** Throws unless the JavaScript of the page supports the rule. */
 function checkPlane(where: string, rule: DataRule): void {
   const refuse = (why: string): never => {
     throw new Error(`${where}: ${why}; a page runs planes of filters, convolutions and a network.`)
@@ -98,7 +97,7 @@ function checkPlane(where: string, rule: DataRule): void {
   if (other) refuse(`the rule perceives by ${other.type}`)
 }
 
-/** Throws unless there are enough cells to be mirrored in the border of a grid: the library says so, of every kind of perception. */
+/** Throws unless the grid has enough cells to be mirrored at its border, as the library checks for every kind of perception. */
 function checkMirror(where: string, rule: DataRule, params: DataParams, x: Tensor): void {
   if (rule.padding !== 'reflect') return
   try {

@@ -1,6 +1,6 @@
 /**
- * The page that a model is exported as: one file of HTML with its style, the model as JSON, and two scripts, the
- * automaton and the viewer. Nothing in it comes from elsewhere, which its own Content-Security-Policy makes sure of.
+ * The page of an exported model: one file of HTML with its style, the model as JSON, and two scripts, the automaton and the
+ * viewer. It loads nothing from elsewhere, as its own Content-Security-Policy ensures.
  */
 import { viewerSource } from './viewer.ts'
 
@@ -39,12 +39,12 @@ const style = `
 /**
  * The text of the page.
  *
- * @param title shown, and the name of the tab
- * @param automaton the script of it
+ * @param title shown in the page, and as the name of the tab
+ * @param automaton the script of the automaton
  * @param model what `viewer.ts` reads, JSON
  */
 export function pageOf(title: string, automaton: string, model: unknown): string {
-  // Within a script nothing may look like its end: JSON can say < otherwise.
+  // Nothing inside a script may look like its end, so < is escaped in JSON.
   const json = JSON.stringify(model).replaceAll('<', String.raw`\u003c`)
   return `<!doctype html>
 <html lang="en">

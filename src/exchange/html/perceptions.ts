@@ -1,6 +1,7 @@
 /**
- * The learned kinds of perception that are no sums over windows, for one cell in plain JavaScript: of each the text of a
- * function of the part, of `weight(name)`, an array, and of the page's tools (automaton.ts). Kinds without are not exported.
+ * The learned kinds of perception that are not sums over windows, for one cell in plain JavaScript. Each is the text of a
+ * function of the part, of `weight(name)`, which returns an array, and of the page's tools (automaton.ts). Kinds without a text
+ * cannot be exported.
  */
 export const perceptionTexts: Readonly<Record<string, string | undefined>> = {
   position: `({ outputs, bands }, weight, { multiply }) => {

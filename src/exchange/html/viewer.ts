@@ -1,6 +1,6 @@
 /**
- * What an exported page does beside stepping: it shows the world, runs it, and lets the pointer hurt it. The text of
- * a script, as it stands in the page behind that of the automaton.
+ * The viewer of an exported page: it shows the world, runs it, and lets the pointer damage it. This is the text of a script,
+ * which follows that of the automaton in the page.
  */
 export const viewerSource: string = String.raw`
 // THE PAGE
@@ -24,7 +24,7 @@ canvas.width = width
 canvas.height = height
 canvas.style.aspectRatio = width + ' / ' + height
 
-/** From which channel a role reaches, and how many it has. */
+/** The first channel of a role, and the number of its channels. */
 function roleOf(name) {
   const roles = Object.entries(rule.channels)
   const at = roles.findIndex(([role]) => role === name)
@@ -41,7 +41,7 @@ const answers = Object.keys(rule.channels).filter(role => (
 let world, t, running = true, angle = 0
 let key = [0, model.seed]
 
-/** The first world: the cells that are not empty, and the condition that is chosen. */
+/** The first world: the cells that are not empty, and the chosen condition. */
 function reset() {
   world = { height, width, cells: new Float32Array(height * width * channels) }
   const values = numbers(start.values)
@@ -51,7 +51,7 @@ function reset() {
   draw()
 }
 
-/** Tells every cell which of the conditions is meant. */
+/** Writes the chosen condition into every cell. */
 function setCondition(role) {
   const { from, n } = roleOf(role), chosen = Number(find('role-' + role).value)
   for (let i = 0; i < height * width; i++) {
@@ -67,7 +67,7 @@ function advance() {
 // WHAT IS SEEN
 
 const white = [255, 255, 255]
-/** 0 is white, what is below bluer, what is above redder; a number that is none is magenta. */
+/** 0 is white, negative numbers are blue, positive ones red; NaN is magenta. */
 function signed(x) {
   if (Number.isNaN(x)) return [255, 0, 255, 255]
   const end = x < 0 ? [33, 102, 172] : [178, 24, 43], share = Math.min(Math.abs(x), 1)
@@ -108,12 +108,12 @@ function draw() {
   find('status').textContent = 'step ' + t + (living ? ' · ' + count + ' cells live' : '') + (answers.length > 0 ? said(answers[0]) : '')
 }
 
-/** What channel number k of a role is called. */
+/** The name of channel number k of a role. */
 const nameOf = (role, k, first) => model.names[role]?.[k] ?? String(k + first)
 
 /**
- * Which channel of a role is the largest, in how many cells: in most of those that have an input, where the rule asks for
- * one; else every cell says something of its own, and of each is told how many do.
+ * The answer of the cells: their largest channel of a role. With an input mask, the vote of the cells that have an input;
+ * without one, how many cells give each answer.
  */
 function said(role) {
   const { from, n } = roleOf(role), votes = new Array(n).fill(0), { inputMask } = rule
@@ -126,7 +126,7 @@ function said(role) {
   return all === 0 ? '' : ' · most say ' + nameOf(role, most, 0) + ' (' + share(most) + ')'
 }
 
-/** Which of n channels of a cell is the largest. */
+/** The largest of n channels of a cell. */
 function largest(at, from, n) {
   let best = 0
   for (let k = 1; k < n; k++) if (world.cells[at + from + k] > world.cells[at + from + best]) best = k
@@ -135,7 +135,7 @@ function largest(at, from, n) {
 
 // WHAT IS DONE TO IT
 
-/** A tool is used on all cells within the brush: emptied, planted, or drawn on. */
+/** A tool empties, plants or draws on all cells within the brush. */
 const tools = [
   ['Erase', at => { for (const c of changing) world.cells[at + c] = 0 }, () => Number(find('brush').value)],
   ['Plant', at => { for (const c of changing) world.cells[at + c] = +(c >= model.from) }, () => 0],
@@ -240,7 +240,7 @@ function frame(now) {
 
 say()
 reset()
-// Who asked for less motion sees what has grown, and starts the rest.
+// With reduced motion the page shows what has grown, paused.
 if (matchMedia('(prefers-reduced-motion: reduce)').matches) {
   run(false)
   for (let i = 0; i < 96; i++) advance()

@@ -1,12 +1,12 @@
 /**
- * A model as text that fits into an address: its rule, its weights in few bits, and settings of whoever reads it.
+ * A model as text that fits into an address: its rule, its weights in few bits, and settings for whoever reads it.
  *
  *   bytes  =  1 (the version) · CRC-32C of what follows · bits · length and JSON { rule, settings }
  *             · for each parameter, in the order of `paramShapes`: its scales (float32), its weights (quantise.ts)
  *
- * and these as base64url (RFC 4648), all numbers little-endian. The rule of Growing NCA takes 12,511 characters with 8
- * bits a weight, and none of the bundled models then grows worse by more than 0.10 in log10 of its loss; with 6 bits one
- * does by 0.9 (docs/results/links.md).
+ * encoded as base64url (RFC 4648), all numbers little-endian. The rule of Growing NCA takes 12,511 characters with 8 bits per
+ * weight, and then the log10 of the loss of no bundled model grows by more than 0.10; with 6 bits that of one grows by 0.9
+ * (docs/results/links.md).
  */
 import { check, checkOptions, isObject, keysOf, wholeFrom } from '../../backends/options.ts'
 import { fromBase64, toBase64 } from '../../backends/base64.ts'
@@ -28,20 +28,20 @@ import { packedLength, packWeights, scaleCount, scalesOf, unpackWeights } from '
 const version = 1
 const headerLength = 10
 
-/** A model in an address, with what else the address is to say: text by name. */
+/** A model in an address, with further settings: text by name. */
 export type Linked = Pick<Model, 'rule' | 'params'> & { readonly settings: Readonly<Record<string, string>> }
 
 export type LinkOptions = {
-  /** Bits of a weight, a whole number from 2 to 16; default 8. */
+  /** Bits per weight, a whole number from 2 to 16; default 8. */
   bits?: number
-  /** What else the address is to say: text by name; default nothing. */
+  /** Further settings in the address: text by name; default none. */
   settings?: Linked['settings']
 }
 
 const linkOptions = keysOf<LinkOptions>({ bits: wholeFrom(2, 16), settings: { fits: isTexts, expected: 'text by name' } })
 
 /**
- * The text of a model, of letters, digits, - and _.
+ * The text of a model, made of letters, digits, - and _.
  *
  * @throws where the rule is code, the parameters do not fit it, a weight is not finite, or settings are not text
  * @example location.hash = `play?model=${await encodeLink({ rule, params }, { settings: { size: '72' } })}`
@@ -81,11 +81,11 @@ export async function encodeLink(model: Pick<Model, 'rule' | 'params' | 'codec' 
 }
 
 /**
- * The model of such a text. Its weights are those that were encoded up to half a step of their quantisation, float32.
+ * The model of such a text. Its weights are the encoded ones up to half a quantisation step, in float32.
  *
- * @param where what the text is, for messages
- * @param placement where the parameters are to live, by default the CPU, and their type, by default float32
- * @throws one sentence that names the text where it is none of `encodeLink`, was cut or changed, or holds no rule
+ * @param where the name of the text, for messages
+ * @param placement the backend of the parameters, by default the CPU, and their type, by default float32
+ * @throws one sentence that names the text, if it is not from `encodeLink`, was cut or changed, or has no valid rule
  * @example const { rule, params, settings } = decodeLink(text, 'this address')
  */
 export function decodeLink(text: string, where: string = 'the address', placement: Placement = {}): Linked {
@@ -123,7 +123,7 @@ function isTexts(x: unknown): boolean {
   return isObject(x) && Object.values(x).every(value => typeof value === 'string')
 }
 
-/** What the JSON of a link holds. */
+/** The parsed JSON of a link. */
 function parsed(where: string, json: string): { rule: unknown; settings: Linked['settings'] } {
   let held: unknown
   try {

@@ -3,8 +3,8 @@
  *
  *   q = round(w / s · L),   s = max |w| of the output,   L = 2^(bits − 1) − 1          w ≈ q · s / L
  *
- * A matrix `[…,outputs]` has a scale for each of its columns, since an output whose weights are small would be lost among
- * large ones; a vector has one in all. No weight is off by more than s / 2L, and what was quantised once stays as it is.
+ * A matrix `[…,outputs]` has a scale for each of its columns, since otherwise an output with small weights would be lost among
+ * large ones; a vector has a single scale. No weight is off by more than s / 2L, and quantising again changes nothing.
  */
 
 /** How many scales there are for weights of a shape. */
@@ -12,7 +12,7 @@ export function scaleCount(shape: readonly number[]): number {
   return shape.length > 1 ? shape.at(-1)! : 1
 }
 
-/** The largest size of the weights of each output, float32. */
+/** The largest magnitude of the weights of each output, float32. */
 export function scalesOf(weights: ArrayLike<number>, shape: readonly number[]): Float32Array {
   const scales = new Float32Array(scaleCount(shape))
   for (let i = 0; i < weights.length; i++) {
@@ -22,10 +22,10 @@ export function scalesOf(weights: ArrayLike<number>, shape: readonly number[]): 
   return scales
 }
 
-/** The largest whole number of so many bits, with a sign. */
+/** The largest signed whole number of this many bits. */
 const largest = (bits: number): number => 2 ** (bits - 1) - 1
 
-/** Weights as whole numbers from 0 to 2^bits − 2, packed one behind the other, the lowest bits first. */
+/** Weights as whole numbers from 0 to 2^bits − 2, packed one after the other, the lowest bits first. */
 export function packWeights(weights: ArrayLike<number>, scales: Float32Array, bits: number): Uint8Array {
   const L = largest(bits)
   const bytes = new Uint8Array(packedLength(weights.length, bits))
@@ -40,12 +40,12 @@ export function packWeights(weights: ArrayLike<number>, scales: Float32Array, bi
   return bytes
 }
 
-/** The bytes of so many weights. */
+/** How many bytes `count` weights take. */
 export function packedLength(count: number, bits: number): number {
   return Math.ceil(count * bits / 8)
 }
 
-/** The weights of such bytes. */
+/** The weights from packed bytes. */
 export function unpackWeights(bytes: Uint8Array, count: number, scales: Float32Array, bits: number): Float32Array {
   const L = largest(bits)
   return Float32Array.from({ length: count }, (_, i) => {

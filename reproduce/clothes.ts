@@ -1,10 +1,10 @@
 /**
- * Clothes that classify themselves: table 4 of Spitznagel & Keuper (2026) in kind, with Fashion-MNIST (Xiao, Rasul & Vollgraf 2017) in
- * the place of CIFAR-10. Three rules: a convolution of 3×3 cells, the same with a sample pool, and a residual convolution beside
- * one of 5×5 taps, two cells apart.
+ * Self-classifying clothes: an experiment like table 4 of Spitznagel & Keuper (2026), with Fashion-MNIST (Xiao, Rasul & Vollgraf
+ * 2017) instead of CIFAR-10. Three rules: a convolution of 3×3 cells, the same with a sample pool, and a residual convolution
+ * beside one of 5×5 taps that are two cells apart.
  *
- * Judged is which pictures are right by the vote of their cells, in the steps that were trained, 32 to 64, and long after, at 300: the
- * claims are that the pool keeps what is known, and that the wider look knows more.
+ * The measure is the accuracy of images by the vote of their cells, at the trained steps, 32 to 64, and long after, at 300. The
+ * claims are that the pool keeps the accuracy stable, and that the wider window improves it.
  */
 import { join } from 'node:path'
 import {
@@ -27,7 +27,7 @@ const wide: DataRule = defineRule({
   ...plain, perceive: [residualConv(40), conv(40, { bias: true, activation: 'leakyRelu', size: 5, dilation: 2 })], update: mlp(80),
 })
 
-/** The ways, and what the paper has of CIFAR-10, in per cent at steps 32 to 64 and at step 300. */
+/** The three rules, and the paper's accuracies on CIFAR-10 in per cent, at steps 32 to 64 and at step 300. */
 const ways = {
   plain: { name: '3×3', rule: plain, pooled: false, paper: [43.83, 8.14] },
   pool: { name: '3×3, pool', rule: plain, pooled: true, paper: [41.11, 46.13] },
@@ -78,7 +78,7 @@ ${results.map(({ name }) => `${ways[name].name}: ![${name}](${fileOf(context, na
 ` }
 }
 
-/** Pictures that are tried out. */
+/** How many pictures are tested. */
 const tested = 200
 
 function trained(context: Context, name: Name, train: Mnist, iterations: number): Promise<Learned> {

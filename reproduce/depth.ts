@@ -1,12 +1,12 @@
 /**
- * How far away things are: from two pictures, the left and the right one, a rule is to say the depth of every cell. It learns
- * from scenes that are made (`lib/stereo.ts`), and is judged by others of these and by a real pair, of which it has seen nothing.
+ * Stereo depth: from a left and a right picture, a rule should compute the depth of every cell. It learns from synthetic scenes
+ * (`lib/stereo.ts`), and is tested on other synthetic scenes and on a real pair, none of which it has seen.
  *
- * Cells that say something else than their neighbours are wrong, unless there is an edge: to agree on that is what messages
- * between cells are for. The loss leaves half of the scale free (Eigen et al. 2014). Beside it stand two that learn nothing:
+ * A cell whose depth differs from that of its neighbours is wrong unless there is an edge: cells must exchange messages to agree.
+ * The loss leaves half of the scale free (Eigen et al. 2014). There are two baselines without learning:
  *
- *   plane            log depth = α + β x + γ y, fitted to the true depth of each scene by least squares, which no one has told the rule
- *   best of 5×5      the disparity whose costs, summed over 5×5 cells, are least: a stereo matcher (without its refinements)
+ *   plane            log depth = α + β x + γ y, fitted by least squares to the true depth of each scene, unknown to the rule
+ *   best of 5×5      the disparity with the least cost summed over 5×5 cells: a stereo matcher without refinements
  */
 import { join } from 'node:path'
 import {
@@ -51,7 +51,7 @@ export async function reproduceDepth(context: Context): Promise<Report> {
     }
   }
   await writePicture(context, 'scenes', sheet(test, made['made scenes'], Math.min(5, test.n), 2))
-  // No one says that pictures of the motorcycle may be passed on, so they stay beside the training.
+  // There is no licence to redistribute pictures of the motorcycle, so they stay in the working folder.
   await writePicture({ ...context, out: context.work }, 'motorcycle', sheet(real, made.motorcycle, 1, 2))
   await writeSvg(context, 'loss', await linesSvg([{ name: 'loss', points: averaged(learned.losses) }], {
     title: 'Learning depth', xLabel: 'iteration', yLabel: 'scale-invariant loss', log: true,
@@ -88,7 +88,7 @@ function taskOf({ given, depth, height: h, width: w }: Scenes): Task {
   return imageToImageTask(rule, pairs, { loss: (y, wanted) => scaleInvariant(y, wanted, { mask: greater(wanted, 0) }) })
 }
 
-/** The depths that the rule says, in metres. */
+/** The depths that the rule computes, in metres. */
 async function said(params: DataParams, scenes: Scenes, seed: number): Promise<Float32Array> {
   const examples = Array.from({ length: scenes.n }, (_, i) => i)
   const logs = scope(() => takeRole(rule, predict(rule, taskOf(scenes), params, { steps, examples, key: key(seed), batch: 8 }), 'output'))
@@ -104,7 +104,7 @@ function errors(guess: Float32Array, { depth }: Scenes): Record<string, string> 
   }
 }
 
-/** The disparity with the least costs over 5×5 cells, as depth. */
+/** The disparity with the least cost over 5×5 cells, as depth. */
 function matched({ given, n, height: h, width: w }: Scenes): Float32Array {
   const within = (v: number, size: number): number => Math.min(Math.max(v, 0), size - 1)
   return Float32Array.from({ length: n * h * w }, (_, p) => {
@@ -138,7 +138,7 @@ function planes({ depth, n, height: h, width: w }: Scenes): Float32Array {
   return fitted
 }
 
-/** x of A x = b, of rows [A b], A positive definite: by elimination. */
+/** Solves A x = b for positive definite A, given as rows [A b], by elimination. */
 function solved(rows: readonly (readonly number[])[]): number[] {
   const left = rows.map(row => [...row]), n = left.length
   for (let i = 0; i < n; i++) {

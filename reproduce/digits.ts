@@ -1,11 +1,11 @@
 /**
- * Digits that classify themselves: table 3 of Spitznagel & Keuper (2026), after Randazzo et al., "Self-classifying MNIST
- * Digits" (Distill 2020).
+ * Self-classifying digits: table 3 of Spitznagel & Keuper (2026), after Randazzo et al., "Self-classifying MNIST Digits"
+ * (Distill 2020).
  *
- * Every cell of a digit must come to know, from its neighbours alone, which digit it is part of. Then the digit is
- * exchanged for another one: do the cells notice? The accuracy of single cells is read over steps 20 to 30, before the
- * mutation at step 149, and at step 449, for two losses; and over steps 20 to 30 also that of images, by the vote of their
- * cells, and in how many images all cells agree.
+ * Every cell of a digit must find out, from its neighbours alone, which digit it is part of. Then the digit is replaced by
+ * another one: do the cells notice? The accuracy of single cells is measured over steps 20 to 30, before the mutation at
+ * step 149, and at step 449, for two losses. Over steps 20 to 30 there are also the accuracy of images, by the vote of
+ * their cells, and the share of images whose cells all agree.
  */
 import { join } from 'node:path'
 import {
@@ -28,7 +28,7 @@ const losses = { mse: { name: 'MSE', paper: [94.6, 99.31] }, cells: { name: 'per
 
 type Measured = {
   readonly early: number
-  /** Of the same steps: images that are right by the vote of their cells, and those whose cells all say the same. */
+  /** At the same steps: images that are right by the vote of their cells, and images whose cells all agree. */
   readonly votes: number
   readonly agreement: number
   readonly before: number
@@ -98,7 +98,7 @@ ${results.map(({ loss }) => `${losses[loss].name}: ![${loss}](${fileOf(context, 
 ` }
 }
 
-/** What the numbers say, in words. */
+/** The conclusion from the numbers, in words. */
 function verdict(list: readonly Measured[]): string {
   const asPublished = list.every(({ early, recovery }) => early >= 94 && recovery >= 95)
   if (asPublished) return 'Reproduced.'
@@ -107,7 +107,7 @@ function verdict(list: readonly Measured[]): string {
 in the paper, and they forget over hundreds of steps.`
 }
 
-/** Digits that are tried out. */
+/** How many digits are tested. */
 const tested = 200
 
 type Labelled = { readonly images: Float32Array; readonly labels: Uint8Array }

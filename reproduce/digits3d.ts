@@ -1,9 +1,9 @@
 /**
- * A segmentation in three dimensions, in the kind of M3D-NCA (Kalkhof & Mukhopadhyay 2023): a rule finds the solid digit in a noisy
- * volume in which there are also balls (`lib/solids.ts`). It sees 3×3×3 voxels in a step, and runs fused.
+ * Segmentation in three dimensions, like M3D-NCA (Kalkhof & Mukhopadhyay 2023): a rule finds the solid digit in a noisy volume
+ * that also has balls (`lib/solids.ts`). It sees 3×3×3 voxels in a step, and runs fused.
  *
- * No brightness tells a digit from a ball, and noise hides both. So values that are near have to be put together, and what the
- * solid is as a whole has to be passed on. Beside the rule stand the best threshold, and a network of 5×5×5 windows.
+ * Brightness does not distinguish a digit from a ball, and noise hides both. So cells have to average over their neighbours, and
+ * to communicate the shape of the whole solid. The baselines are the best threshold, and a network on 5×5×5 windows.
  */
 import { join } from 'node:path'
 import {
@@ -85,7 +85,7 @@ function taskOf({ images, labels }: Volumes): Task {
   return imageToImageTask(rule, pairs, { loss: (y, wanted) => diceBce(y, wanted) })
 }
 
-/** 1 for each voxel of which the rule says that it is of the digit. */
+/** 1 for each voxel that the rule assigns to the digit. */
 async function segmented(params: DataParams, volumes: Volumes, seed: number): Promise<Uint8Array> {
   const examples = Array.from({ length: volumes.n }, (_, i) => i)
   const on = scope(() => {
@@ -101,14 +101,14 @@ async function windowed(train: Volumes, test: Volumes, iterations: number): Prom
   const learnt = all.filter(i => train.labels[i] === 1 || i % every === 0)
   const reader = trainReader(windowsOf(train.images, grid, side, learnt), Uint8Array.from(learnt, i => train.labels[i]), side ** 3, iterations)
   const said = new Uint8Array(test.labels.length)
-  for (let i = 0; i < test.n; i++) { // by volumes, since all windows together take much memory
+  for (let i = 0; i < test.n; i++) { // volume by volume, since all windows together would take much memory
     const cells = Array.from({ length: voxels }, (_, p) => i * voxels + p)
     said.set(await reader.read(windowsOf(test.images, grid, side, cells)), i * voxels)
   }
   return said
 }
 
-/** By the threshold that has the greatest Dice for the volumes for training. */
+/** The segmentation by the threshold with the greatest Dice on the training volumes. */
 function thresholded(train: Volumes, test: Volumes): Uint8Array {
   const above = (images: Float32Array, level: number): Uint8Array => Uint8Array.from(images, v => +(v > level))
   const levels = Array.from({ length: 21 }, (_, i) => i / 10)
@@ -116,7 +116,7 @@ function thresholded(train: Volumes, test: Volumes): Uint8Array {
   return above(test.images, levels[scores.indexOf(Math.max(...scores))])
 }
 
-/** The mean of the volumes' Dice. */
+/** The mean Dice of the volumes. */
 function diceOf(said: Uint8Array, { labels, n }: Volumes): number {
   const mask = (list: Uint8Array) => tensor(Uint32Array.from(list), { shape: [n, voxels] })
   return scope(() => mean(dice(mask(said), mask(labels)))).toArray()[0]

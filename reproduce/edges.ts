@@ -1,9 +1,9 @@
 /**
- * From edges to pictures: figure 7 of Spitznagel & Keuper (2026) in kind. A rule sees the edges of an emoji in a channel that
- * never changes, and is to paint it; once judged by the mean squared error, once by a critic (WGAN-GP) that sees edges
- * and picture together, and once by the critic and 100 times the mean of |x − y| (L1).
+ * From edges to pictures: an experiment like figure 7 of Spitznagel & Keuper (2026). A rule sees the edges of an emoji in a frozen
+ * channel and should paint the emoji. It is trained with three losses: the mean squared error; a critic (WGAN-GP) that sees edges
+ * and picture together; and the critic plus 100 times the mean of |x − y| (L1).
  *
- * The claim: with a critic pictures are sharper. `lib/sharpness.ts` says how that is measured, and why so.
+ * The claim: with a critic, pictures are sharper. `lib/sharpness.ts` explains how that is measured, and why.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -107,7 +107,7 @@ function trained(context: Context, name: Name, train: Pairs): Promise<Learned> {
   })
 }
 
-/** The ink that a rule makes of the first n examples, from 0 to 1, `[n,side,side,3]`. */
+/** The ink that a rule paints for the first n examples, from 0 to 1, `[n,side,side,3]`. */
 async function painted(params: DataParams, task: Task, n: number, seed: number): Promise<Float32Array> {
   const made = new Float32Array(n * 3 * cells)
   for (let from = 0; from < n; from += 16) {
@@ -118,7 +118,7 @@ async function painted(params: DataParams, task: Task, n: number, seed: number):
   return made
 }
 
-/** Edges, what each rule makes of them, and the picture, of eight pairs. */
+/** For eight pairs: the edges, what each rule paints, and the picture. */
 function sheet({ edges, ink, n }: Pairs, made: readonly Float32Array[]): Image {
   const count = Math.min(8, n)
   const rows = Array.from({ length: count }, (_, i) => {

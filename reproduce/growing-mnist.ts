@@ -1,9 +1,9 @@
 /**
  * Digits of MNIST that grow from one coloured cell: A.5 and figure 18 (a) to (c) of Spitznagel & Keuper (2026). One rule grows
- * all ten, told by the colour of the seed which; trained by the mean squared error, by the mean of |x − y| (L1), and by L1 and
- * a critic (WGAN-GP).
+ * all ten; the colour of the seed says which. It is trained with the mean squared error, with the mean of |x − y| (L1), and with
+ * L1 and a critic (WGAN-GP).
  *
- * The claim: a reader reads all of them; without the critic the rule grows one and the same digit every time, with it they vary.
+ * The claim: a reader can read all of them; without the critic a digit looks the same every time, with it they vary.
  */
 import { l1, mse } from '../src/index.ts'
 import type { Context } from './lib/context.ts'

@@ -1,6 +1,6 @@
 /**
- * Grown digits, and how strongly they are told what to be: figure 18 (d) of Spitznagel & Keuper (2026, A.5) in kind. A rule that
- * learns with a critic, and of which a fifth of the samples are not told what to grow, is guided by a scale.
+ * Guidance of growing digits: an experiment like figure 18 (d) of Spitznagel & Keuper (2026, A.5). A rule is trained with a
+ * critic, with the condition dropped in a fifth of the samples, and then guided with several scales.
  *
  * The claim: guided digits vary more, and can still be read.
  */

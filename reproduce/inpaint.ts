@@ -1,9 +1,9 @@
 /**
- * Holes that are filled in latents: figure 10 of Spitznagel & Keuper (2026) in kind, with Noto emoji in the place of faces. A
- * picture of 128×128 pixels has a square hole; a rule begins from the latents of what is left, on 16×16 cells, and is judged by what
- * they decode to.
+ * Inpainting in latents: an experiment like figure 10 of Spitznagel & Keuper (2026), with Noto emoji instead of faces. A picture
+ * of 128×128 pixels has a square hole; a rule begins from the latents of the rest, on 16×16 cells, and its loss is that of the
+ * decoded picture.
  *
- * The claim: what is around a hole spreads into it, step by step, and fits. It is held against the mean of what is around.
+ * The claim: the surroundings of a hole spread into it, step by step, and fit. The baseline is the mean of the surroundings.
  */
 import {
   adam, cosineDecay, defineRule, drawInteger, filmStrip, foldIn, key, latentImages, latentTask, mlp, overWhite,
@@ -15,7 +15,7 @@ import { fileOf, iterationsOf, writePicture, type Context } from './lib/context.
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
-/** Pixels of a hole along each side, and steps in which it is filled. */
+/** The side of a hole in pixels, and the steps in which it is filled. */
 const hole = 40, steps = 32
 
 const rule: DataRule = defineRule({
@@ -51,7 +51,7 @@ Each row a picture: with its hole; what is decoded at the beginning, after a qua
 ` }
 }
 
-/** Where the hole of a picture is: its first row and column, any in the middle. */
+/** The first row and column of a picture's hole, at random in the middle part. */
 function holeOf(i: number): [number, number] {
   const most = side - hole - side / 4
   return [0, 1].map(axis => drawInteger(foldIn(key(i), axis), side / 4, most + 1)) as [number, number]
@@ -60,7 +60,7 @@ function holeOf(i: number): [number, number] {
 const inHole = ([top, left]: readonly [number, number], y: number, x: number, more = 0): boolean =>
   y >= top - more && y < top + hole + more && x >= left - more && x < left + hole + more
 
-/** The same pictures with nothing in their holes. */
+/** The same pictures with empty holes. */
 function withHoles({ n, shape, of }: Examples): Examples {
   return {
     n, shape,
@@ -84,7 +84,7 @@ function trained(context: Context, codec: Codec, images: readonly Image[]): Prom
   })
 }
 
-/** Pixels around a hole whose mean is held against the rule. */
+/** The width in pixels of the ring around a hole whose mean is the baseline. */
 const ring = 4
 
 /** Errors in the holes of pictures, filled in several ways, and some of the pictures. */

@@ -1,5 +1,5 @@
 /**
- * How good the models are that Studio plays: the figures of assets/studio/README.md, of examples that they have not learnt from.
+ * How good the models of Studio are: the figures of assets/studio/README.md, measured on examples that they were not trained on.
  *
  *   npx tsx reproduce/judge-studio-models.ts FOLDER-OF-DATA [digits | inside …]
  */
@@ -17,7 +17,7 @@ const count = 200
 const percent = (values: readonly number[]): string => (
   `${(100 * values.reduce((sum, v) => sum + v, 0) / values.length).toFixed(1)} %`)
 
-/** Digits of the test set after 24 steps: the cells that say the right digit, and the images by their cells' vote. */
+/** Digits of the test set after 24 steps: the accuracy of cells, and of images by the vote of their cells. */
 async function digits(data: string): Promise<void> {
   const { rule, params } = await readModel('assets/studio/digits.safetensors', { backend })
   const { images, labels } = await readMnist(join(data, 'mnist'), { train: false })
@@ -34,7 +34,7 @@ async function digits(data: string): Promise<void> {
   }
 }
 
-/** Outlines behind those that it has learnt from, after 40 steps: all cells, those inside, and whole outlines. */
+/** Outlines beyond those of the training, after 40 steps: the accuracy of all cells, of those inside, and of whole outlines. */
 async function inside(): Promise<void> {
   const size = 28, first = 4000
   const { rule, params } = await readModel('assets/studio/inside.safetensors', { backend })

@@ -1,9 +1,9 @@
 /**
  * Emoji that grow in the latents of a VQ-VAE: figures 8 and 9 (a), and the latent rows of table 2 of Spitznagel & Keuper (2026).
- * One rule grows four Noto emoji of 128×128 pixels on 16×16 cells, another of 256×256 on 32×32, each told which by a condition.
+ * One rule grows four Noto emoji of 128×128 pixels on 16×16 cells, another of 256×256 on 32×32; a condition says which emoji.
  *
- * The claims: they grow, they heal when a half is erased, and a step of training takes a fraction of the time and of the
- * memory of one in the space of pixels.
+ * The claims: they grow, they regrow when a half is erased, and a training step takes a fraction of the time and memory of one
+ * in pixel space.
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,7 @@ export const rule: DataRule = defineRule({
   update: mlp(128, { lastStd: 1e-3 }), fireRate: 0.5,
 })
 
-/** A half of the grid, at any side while a rule learns, the right one when it is judged. */
+/** Half of the grid: at any side in training, the right one in the test. */
 const half: Damage = { shape: 'rectangle', centre: [-1, 1], size: [0.6, 1.6] }
 const rightHalf = (cells: number): Tensor => tensor(
   Uint32Array.from({ length: cells * cells }, (_, i) => +(i % cells >= cells / 2)), { shape: [1, cells, cells] },
@@ -92,14 +92,14 @@ function trained(context: Context, codec: Codec, task: Task, images: readonly Im
   })
 }
 
-/** Grown, hurt and healed: the errors of all emoji on average, and pictures. */
+/** Grown, damaged and healed: the mean errors of all emoji, and pictures. */
 async function judged(
   { seed }: Context, codec: Codec, task: Task, params: DataParams, images: readonly Image[], side: number,
 ): Promise<{ errors: Row; strip: Image }> {
   const ids = images.map((_, i) => i), steps = stepsOf(side)
   const states = rollout(rule, params, task.seeds(ids), key(seed), { steps, readouts: [steps / 4, steps / 2, steps] })
   const grown = states.at(-1)!
-  // What cells are told is not erased.
+  // The condition is not erased.
   const hurt = scope(() => setChannels(rule, erase(grown, rightHalf(side / shrinking)), { condition: takeRole(rule, grown, 'condition') }))
   const healed = rollout(rule, params, hurt, key(seed), { steps, from: steps })
   const error = (x: Tensor): number => scope(() => mean(task.loss(x, ids, key(0)))).toArray()[0]
@@ -121,7 +121,7 @@ async function judged(
 
 type Cost = { readonly seconds: number; readonly megabytes: number }
 
-/** What a step of training costs, see `lib/step-cost.ts`. */
+/** The cost of a training step, see `lib/step-cost.ts`. */
 async function cost(space: 'latents' | 'pixels', side: number, { quick }: Context): Promise<Cost> {
   const script = fileURLToPath(new URL('lib/step-cost.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, space, String(side), quick ? '1' : '3'])

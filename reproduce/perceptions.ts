@@ -1,8 +1,8 @@
 /**
  * Which perception recovers best? Table 1 of Spitznagel & Keuper (2026), all six of its perceptions, for two emoji.
  *
- * The same network, recipe and seed for all; only the perception differs: Sobel filters, convolutions of 3×3 and of 5×5 cells,
- * one whose taps are moved by what cells see, the combination of 3×3 cells with 5×5 taps, two cells apart, and attention.
+ * Network, recipe and seed are the same for all; only the perception differs: Sobel filters, convolutions of 3×3 and of 5×5 cells,
+ * a deformable convolution, the combination of 3×3 cells with 5×5 taps that are two cells apart, and attention.
  */
 import {
   conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
@@ -15,7 +15,7 @@ import { seedsInWords, type Report } from './lib/report.ts'
 
 type Name = keyof typeof publishedPerceptions
 
-/** What the paper's table has of their recovery, in per cent. */
+/** Their recovery in the paper's table, in per cent. */
 const paper = {
   sobel: { damage: 84.92, mutation: 93.64 },
   conv3: { damage: 58.74, mutation: 95.75 },
@@ -25,12 +25,12 @@ const paper = {
   attention: { damage: 85.78, mutation: 95.05 },
 } as const satisfies Record<Name, { damage: number; mutation: number }>
 
-/** A rule that was trained, and how it did. */
+/** A trained rule, and its trial. */
 export type Result = { readonly learned: Learned; readonly trial: Trial }
 
 const lengthOf = (context: Context): number => iterationsOf(context, 3000, 20)
 
-/** Trains one rule, or goes on with it where it was, and tries it out. */
+/** Trains one rule, or goes on where it was interrupted, and tries it out. */
 export async function trained(context: Context, name: Name, pooled: boolean): Promise<Result> {
   const rule = emojiRule(publishedPerceptions[name])
   const { targets, images } = await targetsOf()

@@ -1,7 +1,7 @@
 /**
  * What is the sample pool good for? Table 5 of Spitznagel & Keuper (2026): a convolution of 3×3 cells, trained without and
- * with a pool of its own older states, some of them damaged or mutated. Without, it falls apart once it is disturbed:
- * recovery is negative. With the pool it is positive. The sign flip is the claim.
+ * with a pool of its own older states, some of them damaged or mutated. The claim: without the pool the pattern falls apart once
+ * it is perturbed, and recovery is negative; with the pool it is positive.
  */
 import { filmStrip, overWhite } from '../src/index.ts'
 import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'

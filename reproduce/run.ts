@@ -1,16 +1,16 @@
 /**
- * `npm run reproduce -- NAME`: a published claim, tried again with cellgrad, sized for two cores.
+ * `npm run reproduce -- NAME`: a published claim, reproduced with cellgrad, sized for two cores.
  *
- *   npm run reproduce                        which there are
+ *   npm run reproduce                        lists them
  *   npm run reproduce -- pool                one of them; results go to docs/results/reproduce-pool*
  *   npm run reproduce -- all                 all of them
- *   … --quick                                few iterations, to see that it runs; results go to out/reproduce
+ *   … --quick                                few iterations, to check that it runs; results go to out/reproduce
  *   … --seeds 3                              one seed after another; numbers become mean ± standard deviation
- *   … --iterations 20000                     another length of each training, which goes on from a shorter one
+ *   … --iterations 20000                     other iterations of each training, which goes on from a shorter one
  *   … --seed 1 --out FOLDER --data FOLDER    another first seed, results elsewhere, data sets elsewhere (`npm run data`)
  *
- * The times that the list has are those of one seed on two cores with nothing else to do, reckoned from few iterations.
- * An interrupted run goes on where it was (runs/reproduce). Pictures of other seeds than the first are left there too.
+ * The times in the list are for one seed on two otherwise idle cores, extrapolated from few iterations. An interrupted run goes
+ * on where it was (runs/reproduce). Pictures of seeds other than the first stay there, too.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

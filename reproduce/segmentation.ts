@@ -1,11 +1,11 @@
 /**
- * The parts of a brain: a segmentation on real labelled data, an atlas (`lib/brain.ts`), in the kind of NCALab (Krumb et al.
- * 2025) and Med-NCA (Kalkhof et al. 2023).
+ * The parts of a brain: segmentation of real labelled data, an atlas (`lib/brain.ts`), like NCALab (Krumb et al. 2025) and
+ * Med-NCA (Kalkhof et al. 2023).
  *
- * What a cell is part of cannot be read off its brightness, which is what the best class for each brightness shows; nor off
- * what is near, which is what a network of 5×5 windows shows. Cells have to ask each other where they are. Slices of four blocks
- * are for testing, and no slice next to a block for training; each of those is there turned, larger, smaller and mirrored,
- * lest the rule learn them by heart, and weights decay. Cells happen to fire late or early: so the mean of ten runs is judged.
+ * The part of a cell follows neither from its brightness, as the best class for each brightness shows, nor from its
+ * neighbourhood, as a network on 5×5 windows shows: cells have to find out from each other where they are. The slices of four
+ * blocks are for testing; those next to a block are not used for training. To avoid overfitting, training slices are also rotated,
+ * scaled and mirrored, and weights decay. Fire masks are random, so the mean of ten runs is evaluated.
  */
 import { join } from 'node:path'
 import {
@@ -25,7 +25,7 @@ import { windowsOf } from './lib/windows.ts'
 
 const cells = height * columns, side = 5, steps = 32, runs = 10, ways = 12
 
-/** Where the scan shows something: other cells never change, and are no one's to judge. */
+/** The brightness above which the scan shows something: other cells never change and do not count. */
 const seen = 0.02
 
 const rule: DataRule = defineRule({
@@ -113,7 +113,7 @@ function taskOf({ images, labels }: Labelled): Task {
   }, { loss: (y, classes) => crossEntropy(y, argMax(classes), { mask: greater(sum(classes, -1), 0) }) })
 }
 
-/** The likeliest class of each cell, and how unsure that is: the deviation over runs, and 1 − its probability. */
+/** The most likely class of each cell, and its uncertainty: the deviation over runs, and 1 − its probability. */
 async function segmented(
   params: DataParams, part: Labelled, seed: number, count: number,
 ): Promise<{ said: Uint8Array; std: Float32Array; doubt: Float32Array }> {
@@ -140,7 +140,7 @@ function diceOf(said: readonly number[], labels: readonly number[], c: number): 
   return scope(() => dice(mask(said), mask(labels)).toArray()[0])
 }
 
-/** Scan, labels, guesses, and deviation, of four slices. */
+/** Scan, labels, predictions and deviation of four slices. */
 function sheet({ images, labels, n }: Labelled, guesses: readonly Uint8Array[], std: Float32Array): Image {
   const strips = [0, 1, 2, 3].flatMap(i => {
     const at = Math.floor((i + 0.5) * n / 4) * cells

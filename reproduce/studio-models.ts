@@ -1,12 +1,12 @@
 /**
- * The models of other families than growing that Studio plays: small and short runs of what `npm run reproduce` does at
- * length, each in some minutes of one core, from nothing: what learns in several stages goes through all of them.
+ * The models of Studio that are not growing ones: small and short versions of what `npm run reproduce` does at length. Each is
+ * trained from scratch in a few minutes on one core, through all stages if there are several.
  *
  *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [digits | emoji | inside | texture …] [--out FOLDER] [--iterations N]
  *
- * `npm run data mnist` and `npm run data textures` fetch the data; the outlines of `inside` are made by lib/outlines.ts. The
- * files go to assets/studio, or to --out; --iterations is the most of each stage, to see that it works.
- * judge-studio-models.ts says how good they are.
+ * `npm run data mnist` and `npm run data textures` fetch the data; the outlines of `inside` come from lib/outlines.ts. The
+ * files go to assets/studio, or to --out; --iterations limits each stage, to check that it works. judge-studio-models.ts
+ * measures how good they are.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ import {
 import { emoji, readMnist, readPng, saveModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
 
-/** So many iterations of a trainer, which begins with parameters, or with new ones. */
+/** A stage of a training: a number of iterations, and a trainer that begins with the given parameters or new ones. */
 type Stage = { readonly iterations: number; trainer(begun: { params?: DataParams }): Trainer<TrainerState<DataParams>> }
 
 type Family = {
@@ -32,7 +32,7 @@ const backend = cpu({ threads: Number(process.env.CELLGRAD_THREADS || 1) })
 const decay = (rate: number, iterations: number): ReturnType<typeof adam> =>
   adam({ rate: stepDecay(rate, { at: [Math.round(0.7 * iterations), Math.round(0.9 * iterations)], factor: 0.3 }) })
 
-/** Digits whose cells come to know which they are: the rule of Randazzo et al. without its noise. */
+/** Self-classifying digits: the rule of Randazzo et al. without its noise. */
 async function digits(data: string): Promise<Family> {
   const rule = defineRule({ ...recipes.digits.rule, noise: null })
   const { images, labels } = await readMnist(join(data, 'mnist'))
@@ -48,7 +48,7 @@ async function digits(data: string): Promise<Family> {
   }
 }
 
-/** Five emoji by one rule, which is told which: conditional growing, with Sobel filters and a small grid. */
+/** Five emoji grown by one rule: conditional growing, with Sobel filters and a small grid. */
 async function five(): Promise<Family> {
   const names = ['lizard', 'fish', 'butterfly', 'lady-beetle', 'christmas-tree']
   const rule = defineRule({
@@ -69,17 +69,17 @@ async function five(): Promise<Family> {
   }
 }
 
-/** For each label the n numbers that are 1 at it and 0 elsewhere. */
+/** One-hot vectors of n numbers, one for each label. */
 function unitVectors(labels: Int32Array, n: number): Float32Array {
   return Float32Array.from({ length: n * labels.length }, (_, i) => +(labels[Math.floor(i / n)] === i % n))
 }
 
 /**
- * A segmentation: every cell comes to say whether it is outside of an outline, on the line, or inside, which no neighbourhood
- * shows: word must go from cell to cell. Drawings change under half of the states of the pool, so that what is inside
- * fills as an outline is closed, and leaks out through a gap. As in "Self-classifying MNIST Digits", the classes are asked
- * for as unit vectors and not by cross-entropy, under which scores would grow for ever. It begins
- * on a smaller grid, where word has less far to go, with fewer gaps.
+ * A segmentation: every cell should find out whether it is outside of an outline, on the line, or inside. No neighbourhood shows
+ * that, so messages must go from cell to cell. The drawings of half of the pool's states change, so that the rule learns to fill
+ * an outline when it is closed, and to drain it through a gap. As in "Self-classifying MNIST Digits", the loss is the squared
+ * error to one-hot vectors and not the cross-entropy, under which scores would grow for ever. Training begins on a smaller grid,
+ * where messages have less far to go, with fewer gaps.
  */
 async function inside(): Promise<Family> {
   const rule = defineRule({
@@ -94,7 +94,7 @@ async function inside(): Promise<Family> {
     const outputs: Examples = { n, shape: [size, size, 3], of: i => unitVectors(classesOf(drawn(i), size), 3) }
     const task = imageToImageTask(rule, { inputs, outputs }, {
       input: 'image', output: 'classes', backend,
-      // Cells inside are few: they count more, or saying outside everywhere is where learning ends.
+      // Cells inside are few. If they did not count more, training would get stuck at predicting outside everywhere.
       loss: (y, wanted) => mean(mul(square(sub(y, wanted)), add(1, mul(2, takeChannels(wanted, 2, 3)))), [1, 2, 3]),
     })
     return {

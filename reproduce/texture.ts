@@ -1,12 +1,12 @@
 /**
- * Textures from one photograph each, and which perception mends them better: section 3.2 of Spitznagel & Keuper (2026), a convolution
- * of 3×3 cells against the combination of that with one of 5×5 taps, two cells apart.
+ * Textures from one photograph each, and which perception repairs them better: section 3.2 of Spitznagel & Keuper (2026), a
+ * convolution of 3×3 cells compared with its combination with one of 5×5 taps that are two cells apart.
  *
- * Instead of the paper's loss, which needs a network that was trained on other pictures (VGG), that of Mordvintsev & Niklasson,
- * "µNCA: Texture Generation with Ultra-Compact Neural Cellular Automata" (2021): the optimal transport of patches on a pyramid.
+ * Instead of the paper's loss, which needs a pre-trained network (VGG), the loss is that of Mordvintsev & Niklasson, "µNCA:
+ * Texture Generation with Ultra-Compact Neural Cellular Automata" (2021): the optimal transport of patches on a pyramid.
  *
- * Half of the grid is removed, the lower or the right one, and recovery is judged by the same transport. The rule is also run on a
- * larger grid, for much longer.
+ * Half of the grid is erased, the lower or the right one, and recovery is measured by the same transport. The rule is also run on
+ * a larger grid, for much longer.
  */
 import { join } from 'node:path'
 import {
@@ -27,7 +27,7 @@ const levels = 4, channels = 12
 
 const textures = ['brick', 'gravel', 'ihc'] as const
 
-/** What the paper has of recovery, in per cent, for one texture. */
+/** The recovery in the paper, in per cent, for one texture. */
 const paper = { conv3: 96.38, combined: 99.88 } as const
 
 type Name = keyof typeof paper
@@ -39,7 +39,7 @@ const halves = ['lower', 'right'] as const
 type Half = typeof halves[number]
 
 type Trial = {
-  /** Transport by step, and where a half was removed. */
+  /** The transport by step, for each erased half. */
   readonly curves: Readonly<Record<Half, readonly { x: number; y: number }[]>>
   readonly before: number
   /** Per cent. */
@@ -130,7 +130,7 @@ function ruleOf(name: Name): DataRule {
   })
 }
 
-/** Trains on, or goes on where it was: 32 to 54 steps with a pool, as published, in which a quarter begins anew. */
+/** Trains, or goes on where it was interrupted: 32 to 54 steps with a pool, as published, of which a quarter is reseeded. */
 function trained(
   context: Context, part: string, rule: DataRule, wanted: Tensor, target: Image, iterations: number,
 ): Promise<Learned> {
@@ -145,7 +145,7 @@ function trained(
   })
 }
 
-/** Grown, damaged at either half, and mended. */
+/** Grown, damaged at either half, and repaired. */
 async function tryOut(rule: DataRule, params: DataParams, wanted: Tensor, seed: number): Promise<Trial> {
   const { perturb, judge } = recoveryProtocol
   const run = key(seed)

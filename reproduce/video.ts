@@ -1,18 +1,19 @@
 /**
- * A moving digit that goes on moving: video transition, figures 15 and 16 of Spitznagel & Keuper (2026), section 3.4. The state
- * begins with the first k frames in k channels; every few steps these channels are to show the frames one later. So a rule that
- * simply goes on makes a video of any length.
+ * Continuing the video of a moving digit: video transition, figures 15 and 16 of Spitznagel & Keuper (2026), section 3.4. The state
+ * begins with the first k frames in k channels; every few steps these channels should show the frames one later. So a rule that
+ * simply runs on makes a video of any length.
  *
- * What makes such videos blur, and what is done about it here:
+ * Such videos become blurred for these reasons, with these remedies:
  *
- * - Errors of frames made from made frames add up. So a rollout is as long as the video that is judged, and every frame of it is
- *   judged, where one would train a single transition: the rule learns from what it made itself, as from the paper's pool.
- * - Cells that update at random cannot know how often they have: a picture that they move lies somewhere between. Here all
+ * - When predicted frames are the input of further predictions, errors accumulate. So rollouts in training are as long as the
+ *   tested video, and the loss is taken of every frame instead of a single transition: the rule learns from its own output, as with
+ *   the paper's pool.
+ * - Cells that update at random do not know how often they have updated, so a picture that they move is smeared. Here all cells
  *   update in every step.
- * - From whole pixels a speed is not known well enough to say where a digit will be: `lib/moving-digit.ts`.
+ * - Frames at whole pixels do not determine the speed well enough to predict where a digit will be: see `lib/moving-digit.ts`.
  *
- * Judged is the error beside that of the guess that nothing moves, and whether a reader that was trained on real frames reads the
- * digit of those that are made.
+ * The measures are the error, compared with that of the guess that nothing moves, and whether a reader trained on real frames
+ * reads the digit in the predicted ones.
  */
 import { join } from 'node:path'
 import {
@@ -29,10 +30,10 @@ import { linesSvg } from './lib/plot.ts'
 import { trainReader, type Reader } from './lib/reader.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
-/** Frames that are given, frames that are made of them, and steps from one to the next. */
+/** The numbers of input frames and of predicted frames, and of steps from one frame to the next. */
 const given = 4, made = 10, pace = 6
 
-/** Frames of the rollouts with which training begins: where all are judged at once, no digit at all is the first way to err less. */
+/** Frames of the first training rollouts: with a loss on all frames from the start, the rule would first learn to show no digit. */
 const few = 3
 
 const cells = side * side, hidden = 16, videos = 100_000
@@ -42,7 +43,7 @@ const rule: DataRule = defineRule({
   perceive: [conv(48, { bias: true, activation: 'leakyRelu' })], update: mlp(64, { activation: 'leakyRelu', lastStd: 1e-3 }),
 })
 
-/** Each step at which a frame is to be ready. */
+/** The steps at which frames must be ready. */
 const ready = Array.from({ length: made }, (_, i) => pace * (i + 1))
 
 export async function reproduceVideo(context: Context): Promise<Report> {
@@ -96,7 +97,7 @@ Four test videos, each above what the rule makes of their first ${given} frames:
 ` }
 }
 
-/** A trainer of rollouts over so many frames. */
+/** A trainer of rollouts over `count` frames. */
 function trainerOf(video: (id: number) => Video, count: number, iterations: number, params?: DataParams): Trainer<TrainerState<DataParams>> {
   return taskTrainer({
     rule, task: taskOf(video, count), params, batch: 8, steps: [count * pace, count * pace + 1], readouts: ready.slice(0, count), clip: 1,
@@ -104,7 +105,7 @@ function trainerOf(video: (id: number) => Video, count: number, iterations: numb
   })
 }
 
-/** The task of going on from the first frames for so many: readout i is to show those that are i + 1 later. */
+/** The task of continuing the first frames for `count` frames: readout i should show the frames i + 1 later. */
 function taskOf(video: (id: number) => Video, count: number): Task {
   const from = (ids: readonly number[], t: number): Tensor => tensor(
     Float32Array.from(ids.flatMap(id => {
@@ -120,14 +121,14 @@ function taskOf(video: (id: number) => Video, count: number): Task {
   }
 }
 
-/** The frames that a rule makes of each state, one after the other in time: each of all videos, from 0 to 1. */
+/** The frames that a rule predicts from states, in order of time; each has the frames of all videos, from 0 to 1. */
 async function continued(params: DataParams, x: Tensor): Promise<Float32Array[]> {
   const newest = scope(() => rollout(rule, params, x, key(0), { steps: made * pace, readouts: ready }).map(state =>
     gather(takeRole(rule, state, 'frames'), [given - 1], 3)))
   return Promise.all(newest.map(async frame => Float32Array.from(await frame.data(), v => Math.min(Math.max(v, 0), 1))))
 }
 
-/** A reader of frames in the middle of which a digit is. */
+/** A reader of frames with a digit in the middle. */
 function readerOf(digits: Mnist, k: ReturnType<typeof key>, count: number, iterations: number): Reader {
   const list = Array.from({ length: count }, (_, id) => videoOf(digits, k, id, 1))
   return trainReader(together(list.map(({ frames }) => centred(frames))), list.map(({ label }) => label), digit * digit, iterations)
@@ -161,7 +162,7 @@ function together(list: readonly Float32Array[]): Float32Array {
   return all
 }
 
-/** Each video, above what was made of its first frames. */
+/** Each video, above the continuation of its first frames. */
 function sheet(tests: readonly Video[], frames: readonly Float32Array[]): Image {
   const strips = tests.flatMap((video, n) => {
     const real = Array.from({ length: given + made }, (_, t) => frameOf(video, t))

@@ -1,18 +1,18 @@
 /**
  * The parts of a brain: the INIA19 atlas of the rhesus monkey (Rohlfing et al. 2012, CC-BY; `npm run data -- brain`), a scan in
- * which anatomists have named every region. Its names say which of five parts a region belongs to.
+ * which anatomists have named every region. The name of a region says to which of five parts it belongs.
  *
- *   image    the scan of a slice, means of 3×3 voxels, about 0 to 1
- *   class    that which most of these voxels have
+ *   image    the scan of a slice, means of 3×3 voxels, roughly from 0 to 1
+ *   class    the most frequent class of these voxels
  *
- * What a cell is part of cannot be read off its brightness: cortex, nuclei and cerebellum are all grey.
+ * The part of a cell does not follow from its brightness: cortex, nuclei and cerebellum are all grey.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { readNifti } from '../../src/node/index.ts'
 
-/** The parts, and the words by which the names of their regions are known; regions that none of them knows are the rest. */
+/** The parts, and patterns for the names of their regions; regions that match none of them are the rest. */
 const words: Readonly<Record<string, RegExp | null>> = {
   'the rest': null,
   'cerebellum': /cerebell(ar_white|ar_tonsil)|semilunar|quadrangular|simple_lobule|gracile_lobule|biventer|lobule_[IVX]|flocculus$|declive|folium|tuber$|uvula|nodulus|lingula|alar_central|dentate_nucleus/,
@@ -23,7 +23,7 @@ const words: Readonly<Record<string, RegExp | null>> = {
 
 export const parts: readonly string[] = Object.keys(words)
 
-/** Scan and classes on one grid, `[x,y,z]`. */
+/** Scan and classes on the same grid, `[x,y,z]`. */
 export type Brain = { readonly shape: readonly number[]; readonly scan: Float32Array; readonly classes: Uint8Array }
 
 /** Images `[n,…]` one after the other, of `cells` cells each, and their classes, cell by cell. */
@@ -42,20 +42,20 @@ export async function readBrain(folder: string): Promise<Brain> {
   }
 }
 
-/** The names of the atlas's regions, which stand in lines behind the header of its file: a number, a tab, a name. */
+/** The names of the atlas's regions, in lines after the header of its file: a number, a tab, a name. */
 function namesIn(file: string): Map<number, string> {
   const bytes = gunzipSync(readFileSync(file)), header = 348
   const lines = bytes.subarray(header, bytes.readFloatLE(108)).toString('latin1').matchAll(/(\d+)\t(\w+)/g)
   return new Map([...lines].map(([, region, name]) => [Number(region), name]))
 }
 
-/** Voxels of a cell along each axis of a slice, and cells of one. */
+/** Voxels per cell along each axis of a slice, and the cells of a slice. */
 const step = 3
 export const rows = 55, columns = 68
 
 /**
- * The slices at these places, of every one in which there is brain in a twentieth of the cells. `ways` are in how many ways each is
- * cut into cells: as it is, and turned by up to 12°, up to a tenth larger or smaller, and, every other one, mirrored, left for right.
+ * The wanted slices, if they show brain in at least a twentieth of their cells. Each is resampled in `ways` ways: as it is, and
+ * rotated by up to 12°, scaled by up to a tenth, and, in every other way, mirrored left to right.
  */
 export function slicesOf(brain: Brain, wanted: (z: number) => boolean, ways: number = 1): Labelled {
   const depth = brain.shape[2]
@@ -74,10 +74,10 @@ export function slicesOf(brain: Brain, wanted: (z: number) => boolean, ways: num
 
 type Slice = { readonly image: Float32Array; readonly label: Uint8Array }
 
-/** A slice, cut in one of the ways. */
+/** A slice, resampled in one of the ways. */
 function sliceOf({ shape: [width, height, depth], scan, classes }: Brain, z: number, way: number): Slice {
   const image = new Float32Array(rows * columns), label = new Uint8Array(rows * columns)
-  // Numbers between −1 and 1 that are spread evenly over both: multiples of powers of the plastic number (Roberts 2018).
+  // Quasirandom numbers from −1 to 1, evenly spread in the plane: multiples of inverse powers of the plastic number (Roberts 2018).
   const [turn, growth] = [0.7548776662, 0.5698402910].map(part => (way === 0 ? 0 : 2 * ((way * part) % 1) - 1))
   const angle = turn * Math.PI / 15, scale = 1 + growth / 10
   const [cos, sin] = [Math.cos(angle) * scale, Math.sin(angle) * scale]

@@ -1,5 +1,5 @@
 /**
- * What every reproduction is given, and how it leaves its results.
+ * The context that every reproduction gets, and the functions that write its results.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { writeFileAtomic, writePng } from '../../src/node/index.ts'
 
 export type Context = {
   readonly name: string
-  /** Where results go, and where training can go on after an interruption. */
+  /** The folder for results, and the folder of trainings, from which they go on after an interruption. */
   readonly out: string
   readonly work: string
   readonly seed: number
@@ -16,20 +16,20 @@ export type Context = {
   readonly seeds: readonly number[]
   /** Data sets from `npm run data`. */
   readonly data: string
-  /** Few iterations, to see that it runs. */
+  /** Few iterations, to check that it runs. */
   readonly quick: boolean
-  /** Iterations of each training, where others were asked for than a claim has. */
+  /** Iterations of each training that were asked for instead of the reproduction's own, or null. */
   readonly iterations: number | null
 }
 
-/** Iterations of a training: those that were asked for, few where it only has to run, or the claim's own. */
+/** Iterations of a training: those that were asked for, few for a quick run, or the reproduction's own. */
 export function iterationsOf({ iterations, quick }: Context, own: number, few: number): number {
   return iterations ?? (quick ? few : own)
 }
 
 export type Row = Readonly<Record<string, string | number>>
 
-/** Rows as CSV, in `out/reproduce-NAME.csv`; what has a comma in it stands in quotes. */
+/** Rows as CSV, in `out/reproduce-NAME.csv`; values with a comma are quoted. */
 export async function writeCsv(context: Context, rows: readonly Row[]): Promise<void> {
   const columns = Object.keys(rows[0])
   const lines = [columns, ...rows.map(row => columns.map(column => row[column]))]
@@ -52,7 +52,7 @@ export async function writePicture(context: Context, part: string, image: Image)
   await writePng(pathOf(context, part, 'png'), image)
 }
 
-/** The file of a part, as it is called in the text beside it. */
+/** The file name of a part, for links in the text. */
 export function fileOf({ name }: Context, part: string, extension: string): string {
   return `reproduce-${name}${part === '' ? '' : `-${part}`}.${extension}`
 }

@@ -1,8 +1,8 @@
 /**
  * Emoji for reproductions: one rule that grows several of them, and how well it recovers from damage and mutation.
  *
- * The protocol of Spitznagel & Keuper (2026), section 3: the state after step 149 loses one half, or is given the
- * condition of another target, and is judged at step 449.
+ * The protocol of Spitznagel & Keuper (2026), section 3: the state after step 149 loses one half, or gets the condition of
+ * another target, and is measured at step 449.
  */
 import {
   adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, padImage, recipes,
@@ -23,7 +23,7 @@ export async function targetsOf(): Promise<{ targets: Tensor; images: Image[] }>
   return { targets: scope(() => stack(images.map(image => imageToTensor(image)))), images }
 }
 
-/** Half of the grid at any side: what is erased while a rule learns. */
+/** The damage in training: half of the grid, at any side. */
 const halves: Damage = { shape: 'rectangle', centre: [-1, 1], size: [0.6, 1.6] }
 
 /** A rule of 16 channels and a condition for each target, as in NCAtorch. */
@@ -32,7 +32,7 @@ export function emojiRule(perceive: readonly Perception[]): DataRule {
   return defineRule({ ...recipes.emoji.rule, channels, perceive })
 }
 
-/** NCAtorch's recipe, shortened: 16×16 pixels, 32 to 48 steps, a rate four times as high. */
+/** NCAtorch's recipe, shortened: 16×16 pixels, 32 to 48 steps, a learning rate four times as high. */
 export function emojiTrainer(
   rule: DataRule, task: Task, iterations: number, pooled: boolean,
 ): Trainer<TrainerState<DataParams>> {
@@ -56,7 +56,7 @@ export type Trial = {
   /** Per cent. */
   readonly recovery: Readonly<Record<'damage' | 'mutation', number>>
   readonly error: Readonly<Record<'trained' | 'before' | 'final', number>>
-  /** Undisturbed, just disturbed, and at the end: a row for damage and one for mutation, for each target. */
+  /** Undisturbed, just perturbed, and at the end: a row for damage and one for mutation, for each target. */
   readonly pictures: Image[]
 }
 
@@ -69,7 +69,7 @@ export async function tryOut(rule: DataRule, params: DataParams, targets: Tensor
   const error = (x: Tensor, wanted: readonly number[]): Promise<number> =>
     scope(() => mean(mse(rgba(x), gather(targets, wanted, 0)))).item()
 
-  /** Runs on, and writes the errors down. */
+  /** Runs on, and records the errors. */
   async function onwards(
     x: Tensor, from: number, to: number, wanted: readonly number[],
   ): Promise<{ x: Tensor; curve: Point[] }> {

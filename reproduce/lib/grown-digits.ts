@@ -1,10 +1,10 @@
 /**
- * Growing digits of MNIST from one cell, for the reproductions that compare how they are learnt (Spitznagel & Keuper 2026, A.5).
+ * Growing digits of MNIST from one cell, for the reproductions that compare ways of training (Spitznagel & Keuper 2026, A.5).
  *
- * One rule grows all ten digits. Which, it is told by the colour of its seed, as in the paper, or by channels that all cells have
- * and that never change, for guidance, which needs both answers of the same cells. Judged are two things: whether a network that
- * was trained on real digits reads what it was told, and how much samples of one digit, which differ in nothing but in which
- * cells fire, vary: the variance of each pixel over the samples, on average over pixels and digits.
+ * One rule grows all ten digits. The condition is either the colour of the seed, as in the paper, or frozen channels of all cells,
+ * for guidance, which needs updates of the same cells with and without the condition. There are two measures: whether a network
+ * trained on real digits reads the wanted digit, and how much samples of one digit vary, which differ only in their fire masks:
+ * the variance of each pixel over the samples, averaged over pixels and digits.
  */
 import { join } from 'node:path'
 import {
@@ -19,14 +19,14 @@ import { learn, summary, type Learned } from './learn.ts'
 import { grey } from './pictures.ts'
 import { trainReader } from './reader.ts'
 
-/** Pixels of a digit along each side, and cells of the grid. */
+/** The side of a digit in pixels, and that of the grid in cells. */
 export const small = 14, side = 20
 export const samples = 9
 const cells = side * side, steps = 40, classes = 10
 
 type Told = 'seed' | 'cells'
 
-/** How a rule is trained, and with which scales of guidance it is judged; 1 is the rule itself. */
+/** How a rule is trained, and the scales of guidance with which it is tested; 1 is the rule itself. */
 export type Way = {
   readonly name: string
   readonly told: Told
@@ -36,7 +36,7 @@ export type Way = {
   readonly scales: readonly number[]
 }
 
-/** A critic for 14×14 digits, beside ten times the loss. */
+/** A critic for 14×14 digits, together with ten times the loss. */
 export const critic: CriticOptions = {
   widths: [32, 64], steps: 3, lossWeight: 10, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }),
 }
@@ -50,7 +50,7 @@ const rules: Readonly<Record<Told, DataRule>> = {
   cells: defineRule({ ...options, channels: { rgba: 4, hidden: 16, condition: classes }, frozen: ['condition'], update: network }),
 }
 
-/** The seed of each digit: red, green, blue, and alpha, by which it lives. */
+/** The seed of each digit: red, green, blue, and alpha, which makes it a living cell. */
 const colours = [
   [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 0.5, 0], [0.5, 0, 1], [0, 0.5, 0.5], [1, 1, 1],
 ].map(colour => [...colour, 1])
@@ -60,16 +60,16 @@ type Digits = { readonly pixels: Float32Array; readonly labels: Uint8Array }
 export type Grown = {
   /** A row for each way and scale. */
   readonly rows: readonly Row[]
-  /** How each was trained, and pictures of what each grows, in Markdown. */
+  /** How each rule was trained, and pictures of what it grows, in Markdown. */
   readonly training: string
   readonly pictures: string
-  /** Per cent of real digits that the reader reads right without having seen them. */
+  /** The reader's accuracy on real digits that it was not trained on, in per cent. */
   readonly readable: number
-  /** Digits that were learnt from. */
+  /** The number of training digits. */
   readonly count: number
 }
 
-/** Trains rules in several ways, or goes on where they were, and judges what they grow. */
+/** Trains rules in several ways, or goes on where training was interrupted, and measures what they grow. */
 export async function growDigits(context: Context, ways: Readonly<Record<string, Way>>): Promise<Grown> {
   const folder = join(context.data, 'mnist')
   const [train, test] = await Promise.all([readMnist(folder), readMnist(folder, { train: false })])
@@ -122,7 +122,7 @@ async function trained(context: Context, part: string, { told, loss, critic: jud
 
 type Grower = { readonly told: Told; readonly scale: number; readonly params: DataParams; readonly seed: number }
 
-/** What a rule grows of each digit, `samples` of every one: the red of `[90,side,side]`. */
+/** What a rule grows, `samples` of each digit: the red channel, `[90,side,side]`. */
 async function grow({ told, scale, params, seed }: Grower): Promise<Float32Array> {
   const rule = rules[told], grower = scale === 1 ? rule : guided(rule, scale)
   const labels = Uint8Array.from({ length: classes }, (_, i) => i)

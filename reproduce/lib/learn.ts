@@ -1,6 +1,6 @@
 /**
- * Training runs of reproductions: with progress, saved every 200 iterations, and continued where they were. A longer run goes on
- * from a shorter one of the same part and seed: its rate is that of its own schedule from there on, a warm restart.
+ * Training runs of reproductions: they show their progress, save every 200 iterations, and go on where they were interrupted. A
+ * longer run goes on from a shorter one of the same part and seed, with the rate of its own schedule from there on: a warm restart.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,12 +13,12 @@ export type Learned<P = DataParams> = { readonly params: P; readonly losses: rea
 
 export type LearnOptions<P = DataParams> = {
   readonly iterations: number
-  /** What is shown on a terminal: what is to be learnt, and what is made of it by now. */
+  /** Pictures for the terminal: the target, and the current result. */
   readonly target: Image
   readonly paint: (params: P) => Promise<Image>
 }
 
-/** Trains to the end. `part` names the run among those of a reproduction. */
+/** Trains to the end. `part` is the name of the run within the reproduction. */
 export async function learn<P = DataParams>(
   context: Context, part: string, trainer: Trainer<TrainerState<P>>, { iterations, target, paint }: LearnOptions<P>,
 ): Promise<Learned<P>> {
@@ -55,7 +55,7 @@ export async function learn<P = DataParams>(
   return { params: state.params, losses, seconds }
 }
 
-/** The file of the longest run of this name that is planned for no more than so many iterations. */
+/** The file of the longest run of this name that was planned for at most `iterations` iterations. */
 function longest(folder: string, name: string, iterations: number): string | null {
   const plans = readdirSync(folder)
     .filter(file => file.startsWith(name) && /^\d+\.safetensors$/.test(file.slice(name.length)))
@@ -64,7 +64,7 @@ function longest(folder: string, name: string, iterations: number): string | nul
   return plans.length === 0 ? null : join(folder, `${name}${Math.max(...plans)}.safetensors`)
 }
 
-/** The curve of losses, means of a hundredth of them each. */
+/** The curve of losses, averaged over a hundredth of them each. */
 export function averaged(losses: readonly number[]): { readonly x: number; readonly y: number }[] {
   const each = Math.max(1, Math.ceil(losses.length / 100))
   return Array.from({ length: Math.ceil(losses.length / each) }, (_, i) => {

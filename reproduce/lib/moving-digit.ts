@@ -1,15 +1,15 @@
 /**
  * A digit that moves through a square and bounces off its walls, as in MovingMNIST (Srivastava et al. 2015), for one digit.
  *
- * MovingMNIST draws digits at whole pixels, so from k frames a speed is known only up to 1 / (k − 1) pixels a frame; ten frames on,
- * what is drawn anywhere in a range of several pixels is, at least squared error, a blur. Here digits move at twice the
- * resolution, and frames are made of means of 2×2: half pixels are seen, and speeds known twice as well.
+ * MovingMNIST draws digits at whole pixels, so from k frames a speed is known only up to 1 / (k − 1) pixels per frame. Ten frames
+ * later the digit may be anywhere in a range of several pixels, and the prediction with the least squared error is a blur. Here
+ * digits move at twice the resolution, and frames are means of 2×2 pixels: half pixels are visible, and speeds known twice as well.
  */
 import { drawInteger, foldIn, movingMnist, type Key } from '../../src/index.ts'
 import type { Mnist } from '../../src/node/index.ts'
 import { halved } from './digits.ts'
 
-/** Pixels of a frame along each side, and of a digit. */
+/** The side of a frame in pixels, and that of a digit. */
 export const side = 28, digit = 14
 
 const cells = side * side
@@ -20,7 +20,7 @@ export type Video = {
   readonly label: number
 }
 
-/** The video of a number: the same key and number give the same one. */
+/** Video number `id`: the same key and number give the same video. */
 export function videoOf({ images, labels, n }: Mnist, k: Key, id: number, length: number): Video {
   const own = foldIn(k, id), which = drawInteger(own, 0, n)
   const one = { images: images.subarray(which * 784, (which + 1) * 784), n: 1 }
@@ -29,8 +29,8 @@ export function videoOf({ images, labels, n }: Mnist, k: Key, id: number, length
 }
 
 /**
- * The digit of a frame, wherever it is, as `digit`×`digit` pixels: around the centre of mass, as pictures of MNIST are. The mass is
- * the square of the brightness, so that a veil over the whole frame does not move the centre.
+ * The digit of a frame, wherever it is, as `digit`×`digit` pixels around the centre of mass, as in MNIST. The mass is the square of
+ * the brightness, so that a faint veil over the whole frame does not move the centre.
  */
 export function centred(frame: Float32Array): Float32Array {
   let mass = 1e-9, down = 0, right = 0

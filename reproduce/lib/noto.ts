@@ -2,8 +2,8 @@
  * Noto emoji as drawings and pictures: pairs for image to image, thousands of them (`npm run data -- noto`).
  *
  *   picture    red, green and blue over white, shrunk to `side`; as ink, 1 − colour, so that paper is 0
- *   edges      1 where the brightness, or the outline, of the 64×64 original changes by more than a tenth, else 0,
- *              each cell as much as of its pixels are edges
+ *   edges      1 where the brightness, or the alpha, of the 64×64 original changes by more than a tenth, else 0; a cell has the
+ *              share of its pixels that are edges
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,10 +18,10 @@ export type Pairs = {
   readonly n: number
 }
 
-/** Where the gradient of a picture counts as an edge, of brightness from 0 to 1 per pixel. */
+/** The gradient above which a pixel counts as an edge, in brightness (0 to 1) per pixel. */
 const edge = 0.1
 
-/** Pairs to train with and pairs to judge by, see `notoImages`. */
+/** Pairs for training and for testing, see `notoImages`. */
 export async function notoPairs(folder: string, side: number, limit: number): Promise<{ train: Pairs; test: Pairs }> {
   const { train, test } = await notoImages(folder, limit)
   const pairs = (images: readonly Image[]): Pairs => ({
@@ -33,8 +33,8 @@ export async function notoPairs(folder: string, side: number, limit: number): Pr
 }
 
 /**
- * Pictures of 64×64 pixels to train with, and some to judge by, a tenth. The skin tones of a picture and the like are all on the
- * same side: what differs only in these is one group.
+ * Pictures of 64×64 pixels for training, and a tenth of them for testing. Variants of a picture, such as skin tones, are a group
+ * and stay on the same side.
  */
 export async function notoImages(folder: string, limit: number): Promise<{ train: Image[]; test: Image[] }> {
   const all = (await readdir(folder)).filter(name => name.endsWith('.png')).sort()

@@ -1,11 +1,11 @@
 /**
- * Drawings of closed and open outlines, and what lies inside of them: examples for a segmentation that no one has to fetch.
+ * Drawings of closed and open outlines, and their insides: examples for a segmentation without a download.
  */
 import { foldIn, key, uniformAt } from '../../src/index.ts'
 
 /**
- * The i-th drawing for `inside`, 1 where the pen was: a round blob or a polygon, closed, or, a share `gaps` of them, with a gap.
- * It is one curve round a centre, r(θ) = R (1 + a cos(2θ + α) + b cos(3θ + β)), of which a polygon knows few angles.
+ * The i-th drawing for `inside`, 1 where the pen was: a round blob or a polygon, closed or, for a share `gaps` of them, with a gap.
+ * It is one curve round a centre, r(θ) = R (1 + a cos(2θ + α) + b cos(3θ + β)); a polygon has its corners at a few of its angles.
  */
 export function outline(i: number, size: number, gaps: number = 0.5): Float32Array {
   const drawn = foldIn(key(28), i)
@@ -33,7 +33,7 @@ export function outline(i: number, size: number, gaps: number = 0.5): Float32Arr
   return image
 }
 
-/** Of every cell 0 outside, 1 on the line, 2 inside: outside is what a flood from the border of the grid reaches, edge by edge. */
+/** For every cell 0 outside, 1 on the line, 2 inside; a flood fill from the border of the grid finds the outside. */
 export function classesOf(image: Float32Array, size: number): Int32Array {
   const classes = Int32Array.from(image, ink => ink > 0 ? 1 : 2)
   const flood = Array.from({ length: size }, (_, i) => [i, i * size, i * size + size - 1, (size - 1) * size + i]).flat()

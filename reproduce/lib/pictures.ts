@@ -8,12 +8,12 @@ export function grey(values: ArrayLike<number>, width: number): Image {
   return paint(values, width, v => [v, v, v])
 }
 
-/** Class numbers in colours; what is negative is black. */
+/** Class numbers in colours; negative ones are black. */
 export function coloured(classes: ArrayLike<number>, width: number): Image {
   return paint(classes, width, c => (c < 0 ? [0, 0, 0] : classColours[c % classColours.length]))
 }
 
-/** What the cells of a sample say they are, in colours, where there is something to see. */
+/** The predicted classes of a sample's visible cells, in colours. */
 export async function said(rule: DataRule, x: Tensor, sample: number): Promise<Image> {
   const [, height, width] = x.shape, from = sample * height * width
   const [classes, seen] = scope(() => [argMax(takeRole(rule, x, 'classes')), seenCells(rule, x)])
@@ -21,7 +21,7 @@ export async function said(rule: DataRule, x: Tensor, sample: number): Promise<I
   return coloured(Array.from({ length: height * width }, (_, i) => (mask[from + i] ? numbers[from + i] : -1)), width)
 }
 
-/** Red, green and blue behind one another. */
+/** A picture of interleaved red, green and blue. */
 export function rgbImage(values: ArrayLike<number>, width: number): Image {
   const cells = Array.from({ length: values.length / 3 }, (_, i) => i)
   return paint(cells, width, i => [0, 1, 2].map(c => values[3 * i + c]))

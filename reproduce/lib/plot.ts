@@ -8,7 +8,7 @@ export type LinesOptions = {
   readonly xLabel: string
   readonly yLabel: string
   readonly log?: boolean
-  /** Upright lines, with what happens there. */
+  /** Vertical lines with a text. */
   readonly events?: readonly { readonly x: number; readonly text: string }[]
 }
 

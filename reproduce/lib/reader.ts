@@ -1,7 +1,7 @@
 /**
- * A reader of pictures: pixels → 64 ReLUs → classes, trained by cross-entropy within a minute. One that has learnt from real MNIST
- * judges digits that were made: how well it reads digits that it has not seen belongs beside what it says. One of the windows
- * round cells (`windows.ts`) is what a rule has to be better than.
+ * A reader of pictures: a classifier pixels → 64 ReLUs → classes, trained with cross-entropy within a minute. Trained on real MNIST
+ * it reads generated digits; its accuracy on unseen real digits should be reported with that. Trained on the windows around cells
+ * (`windows.ts`) it is a baseline for rules.
  */
 import {
   adam, argMax, cosineDecay, crossEntropy, dense, drawInteger, foldIn, initOptimiser, key, mean, normal, relu, scope, tensor, updateParams,
@@ -13,13 +13,13 @@ type Params = { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; r
 const units = 64, batch = 64
 
 export type Reader = {
-  /** The classes of pictures that stand one after the other. */
+  /** The classes of pictures, which are stored one after the other. */
   readonly read: (pictures: Float32Array) => Promise<number[]>
-  /** The per cent of pictures with these labels that are read right. */
+  /** The accuracy on pictures with these labels, in per cent. */
   readonly accuracy: (pictures: Float32Array, labels: ArrayLike<number>) => Promise<number>
 }
 
-/** A reader that has learnt from pictures of so many pixels, from 0 to 1, and their labels. */
+/** A reader trained on pictures of `pixels` numbers from 0 to 1, and their labels. */
 export function trainReader(pictures: Float32Array, labels: ArrayLike<number>, pixels: number, iterations: number): Reader {
   const optimiser = adam({ rate: cosineDecay(2e-3, { length: iterations, final: 1e-4 }) }), draw = key(0)
   const classes = 1 + Array.from(labels).reduce((a, b) => Math.max(a, b))

@@ -1,9 +1,9 @@
 /**
- * What a reproduction comes to: its numbers, and the text around their table. With several seeds each number is
+ * The report of a reproduction: its numbers, and the text around their table. With several seeds each number is
  *
- *   mean ± s        s = √(1/(n − 1) Σ (x − mean)²), the deviation of the sample
+ *   mean ± s        s = √(1/(n − 1) Σ (x − mean)²), the sample standard deviation
  *
- * of those of the seeds, with as many digits behind the point as they have; what is the same for all stays as it is.
+ * over the seeds, with as many decimals as their numbers have; values that are the same for all seeds stay as they are.
  */
 import type { Context, Row } from './context.ts'
 
@@ -14,7 +14,7 @@ export type Report = {
   readonly text: (numbers: string) => string
 }
 
-/** The text of several seeds' reports, the first's but for the numbers, which are of all. */
+/** The text of several seeds' reports: that of the first seed, with the numbers of all. */
 export function textOf(reports: readonly Report[], seeds: readonly number[]): string {
   const numbers = table(together(reports.map(({ rows }) => rows)))
   const [first] = seeds
@@ -22,12 +22,12 @@ export function textOf(reports: readonly Report[], seeds: readonly number[]): st
   return reports[0].text(seeds.length === 1 ? numbers : `${numbers}\n\n${note}`)
 }
 
-/** Rows for a file, those of each seed with its number where there are several. */
+/** Rows for a file; with several seeds, each row has its seed. */
 export function rowsOf(reports: readonly Report[], seeds: readonly number[]): Row[] {
   return reports.flatMap(({ rows }, i) => rows.map(row => (seeds.length === 1 ? row : { seed: seeds[i], ...row })))
 }
 
-/** The rows of several seeds as one list, in which numbers that differ are mean ± deviation. */
+/** The rows of several seeds as one list, in which numbers that differ become mean ± deviation. */
 export function together(several: readonly (readonly Row[])[]): Row[] {
   if (several.some(rows => rows.length !== several[0].length)) throw new Error('reproduce: the seeds do not have the same rows.')
   return several[0].map((row, i) => Object.fromEntries(Object.keys(row).map(column => [

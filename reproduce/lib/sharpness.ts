@@ -1,17 +1,17 @@
 /**
- * How sharp pictures are: how the strengths of their gradients are distributed, beside those of real pictures.
+ * How sharp pictures are: the distribution of their gradient magnitudes, compared with that of real pictures.
  *
  *   g = √(dx² + dy²) of the brightness, differences to the pixel on the right and to the one below
- *   distance = ∫ |F⁻¹(q) − G⁻¹(q)| dq = mean |sorted g of the made − sorted g of the real|       (Wasserstein-1)
+ *   distance = ∫ |F⁻¹(q) − G⁻¹(q)| dq = mean |sorted g of generated − sorted g of real|       (Wasserstein-1)
  *
- * Why this measures sharpness. The mean squared error is least for the mean of all pictures that fit what is given
- * (E[y | x]), and means are flat where pictures differ: strong gradients are missing, and weak ones take their place. A
- * distance of distributions sees both. It does not mind which of the possible pictures is made, as errors by pixel do, for which a
+ * Why this measures sharpness: the mean squared error is least for the mean of all pictures that fit the input (E[y | x]), and
+ * means are flat where pictures differ: strong gradients are missing, and weak ones take their place. A distance of
+ * distributions sees both. It does not depend on which of the possible pictures is generated, unlike pixel errors, for which a
  * sharp guess is worse than a blurred one; it does not reward noise, which adds gradients where real pictures have none; and
- * there is nothing to be tuned in it. Whether gradients are in the right places it does not see: so `edgeRecall` stands
- * beside it, the share of real edges at which the made picture has one too, within a cell.
+ * it has nothing to tune. It does not see whether gradients are in the right places: that is what `edgeRecall` measures, the
+ * share of real edges at which the generated picture has an edge too, within a cell.
  *
- * The ratio of the mean gradients (made over real) tells the direction: below 1 blurred, above 1 rough.
+ * The ratio of the mean gradients (generated over real) shows the direction: below 1 blurred, above 1 rough.
  */
 
 /** Gradients of pictures `[n,side,side,channels]`, n·(side − 1)² of them. */
@@ -42,8 +42,8 @@ export function distributionDistance(a: Float32Array, b: Float32Array): number {
 }
 
 /**
- * Of the places where real gradients are above a threshold, the share within one cell of which a made one is too, from 0
- * to 1. Both as `gradients` returns them.
+ * The share of places with a real gradient above a threshold that have a generated one above it within one cell, from 0 to 1. Both
+ * as `gradients` returns them.
  */
 export function edgeRecall(made: Float32Array, real: Float32Array, side: number, above: number): number {
   const row = side - 1

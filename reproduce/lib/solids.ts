@@ -1,14 +1,14 @@
 /**
  * Volumes to segment: a digit of MNIST as a solid, and balls of the same brightness, in noise.
  *
- *   digit    14×14 pixels, three to five voxels thick, turned at random in space (about its middle, by a random rotation)
+ *   digit    14×14 pixels, three to five voxels thick, rotated at random about its middle
  *   balls    four, of radius 2 to 3.5, wherever there is no digit
  *   scan     1 in a solid and 0 elsewhere, and normal noise of deviation `noise`
- *   class    1 in the digit, 0 elsewhere: also in the balls, which no brightness tells from the digit
+ *   class    1 in the digit, 0 elsewhere, also in the balls, which have the same brightness
  */
 import { foldIn, normal, uniformAt, type Key } from '../../src/index.ts'
 
-/** Voxels along each axis: a digit that is turned anyhow fits in. */
+/** Voxels along each axis: a digit fits in with any rotation. */
 export const edge = 20
 
 export const noise = 0.5
@@ -29,7 +29,7 @@ export function solidsOf(k: Key, digits: Float32Array): Volumes {
   return { images, labels, n }
 }
 
-/** Where the voxel p is, from the middle of the volume. */
+/** The position of voxel p, relative to the middle of the volume. */
 function placeOf(p: number): readonly [number, number, number] {
   return [Math.floor(p / edge ** 2) - (edge - 1) / 2, Math.floor(p / edge) % edge - (edge - 1) / 2, p % edge - (edge - 1) / 2]
 }
@@ -45,7 +45,7 @@ function digitOf(k: Key, digit: Float32Array): Uint8Array {
   })
 }
 
-/** A rotation, each as likely as any other: the matrix of a unit quaternion (Shoemake 1992). */
+/** A uniformly random rotation: the matrix of a random unit quaternion (Shoemake 1992). */
 function rotation(k: Key): readonly (readonly number[])[] {
   const [u, v, w] = [0, 1, 2].map(i => uniformAt(k, i))
   const [a, b, c, d] = [
@@ -59,7 +59,7 @@ function rotation(k: Key): readonly (readonly number[])[] {
   ]
 }
 
-/** Four balls, each of which touches no digit. */
+/** Four balls that do not touch the digit. */
 function ballsOf(k: Key, digit: Uint8Array): Uint8Array {
   const on = new Uint8Array(digit.length)
   for (let count = 0, draws = 0; count < 4 && draws < 400;) {

@@ -1,7 +1,7 @@
 /**
- * What a step of training costs with one sample, in a process of its own: `step-cost.ts latents 256 3`, or `pixels`, prints the
- * seconds of a step, the mean of so many, and the most memory that the process had, in MB, as JSON. What is learnt makes no
- * difference, so nothing has been: all cells live, in latents as in pixels.
+ * The cost of a training step with one sample, measured in a process of its own: `step-cost.ts latents 256 3`, or `pixels`, prints
+ * the seconds per step, averaged over 3 steps, and the peak memory of the process in MB, as JSON. The cost does not depend on what
+ * has been learned, so the rules are untrained; all cells live, in latents and in pixels.
  */
 import {
   adam, defineRule, examplesOf, growingRule, growingTask, initAutoencoder, key, latentTask, tensor, taskTrainer, type DataRule, type Task,
@@ -23,7 +23,7 @@ const { learner, task, cells }: { learner: DataRule; task: Task; cells: number }
     task: latentTask(latentRule, examplesOf(image, [side, side, 4]), { autoencoder, params: initAutoencoder(autoencoder, key(0)) }),
   }
 const trainer = taskTrainer({ rule: learner, task, batch: 1, steps: [cells / 2, cells / 2 + 1], optimiser: adam() })
-let { state } = trainer.step(trainer.init(key(0))) // what is made once, is made
+let { state } = trainer.step(trainer.init(key(0))) // a first step, so that one-time work is not measured
 const began = performance.now()
 for (let i = 0; i < rounds; i++) {
   const next = trainer.step(state)

@@ -1,20 +1,20 @@
 /**
- * Two pictures and how far away is what they show: scenes that are made here, and a real pair with its depth, the motorcycle of
- * Middlebury's benchmark (Scharstein et al. 2014; `npm run data -- stereo`), an eighth of its size.
+ * Stereo pairs with depth: synthetic scenes, and a real pair, the motorcycle of Middlebury's benchmark (Scharstein et al. 2014;
+ * `npm run data -- stereo`), at an eighth of its size.
  *
- * What stands at x in the left picture stands at x − d in the right one, d its disparity, and
+ * A point at x in the left picture is at x − d in the right one, with d its disparity, and
  *
  *   depth = f·B / (8 d + c)          f = 994.978, B = 0.193 m, c = 31.086: the cameras of the real pair, which all scenes have
  *
- * A rule is given costs, as a stereo matcher has them: for each disparity how badly the pictures fit there, |l − r| / (|l − r| + 0.1),
- * and the left picture. One cell's costs are ambiguous; that those of its neighbours belong to them is what is to be learnt.
+ * A rule gets matching costs, like a stereo matcher: for each disparity how badly the pictures fit, |l − r| / (|l − r| + 0.1), and
+ * the left picture. The costs of a single cell are ambiguous; the rule must learn to combine them with those of its neighbours.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { foldIn, resize, uniform, uniformAt, type Image, type Key } from '../../src/index.ts'
 import { readNpz, readPng } from '../../src/node/index.ts'
 
-/** Disparities that are tried, in cells: those of the motorcycle are 0.9 to 7.5. */
+/** The disparities with costs, in cells: those of the motorcycle are 0.9 to 7.5. */
 export const disparities: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8]
 
 export const inputs: number = disparities.length + 1
@@ -25,7 +25,7 @@ export type Scenes = {
   readonly left: Float32Array
   /** The costs of each disparity, and the left picture, `[n,height,width,inputs]`. */
   readonly given: Float32Array
-  /** Metres, 0 where it is not known, `[n,height,width]`. */
+  /** Depth in metres, 0 where it is unknown, `[n,height,width]`. */
   readonly depth: Float32Array
   readonly n: number
   readonly height: number
@@ -36,7 +36,7 @@ export function depthOf(disparity: number): number {
   return 994.978 * 0.193001 / (8 * disparity + 31.086)
 }
 
-/** A plane with a texture, d = a + b x + c y, or the part of it that is inside of an outline. */
+/** A plane with a texture, d = a + b x + c y, or the part of it inside an outline. */
 type Layer = {
   readonly a: number
   readonly b: number
@@ -65,7 +65,7 @@ export function madeScenes(k: Key, n: number, height: number, width: number): Sc
   return { left, given: costs(left, right, width), depth, n, height, width }
 }
 
-/** Of the layers that are at a place in a row, the nearest, and its disparity there. */
+/** The nearest of the layers at a place in a row, and its disparity there. */
 function nearest(layers: readonly Layer[], y: number, place: (layer: Layer) => number): [Layer, number] {
   let found = layers[0], most = -Infinity
   for (const layer of layers) {
@@ -86,7 +86,7 @@ function layersOf(k: Key, height: number, width: number): Layer[] {
   const layers: Layer[] = [{ ...plane(from(1.5, 4), 2.5, width / 2, height / 2), inside: () => true }]
   for (let count = Math.floor(from(3, 7)); count > 0; count--) {
     const [cx, cy] = [from(0, width), from(0, height)], [rx, ry] = [from(3, width / 4), from(3, height / 3)]
-    const power = from(0, 1) < 0.5 ? 2 : 20, turn = from(0, Math.PI) // an ellipse, or what is nearly a rectangle
+    const power = from(0, 1) < 0.5 ? 2 : 20, turn = from(0, Math.PI) // an ellipse, or almost a rectangle
     const inside = (x: number, y: number): boolean => {
       const [u, v] = [x - cx, y - cy]
       const [s, t] = [u * Math.cos(turn) + v * Math.sin(turn), v * Math.cos(turn) - u * Math.sin(turn)]
@@ -109,7 +109,7 @@ function texture(k: Key, low: number, contrast: number): (x: number, y: number) 
   return (x, y) => low + contrast * octaves.reduce((sum, { scale, values }) => sum + at(values, x / scale, y / scale), 0) / 3
 }
 
-/** The costs of each disparity, and the left picture. What lies left of the right picture is taken for its first cell. */
+/** The costs of each disparity, and the left picture. Beyond its left edge, the right picture repeats its first cell. */
 function costs(left: Float32Array, right: Float32Array, width: number): Float32Array {
   const given = new Float32Array(left.length * inputs)
   for (let p = 0; p < left.length; p++) {
@@ -134,7 +134,7 @@ export async function realScene(folder: string): Promise<Scenes> {
   const [one, two] = [await readPng(join(folder, 'motorcycle_left.png')), await readPng(join(folder, 'motorcycle_right.png'))]
   const disparity = (await readNpz(join(folder, 'motorcycle_disp.npz'))).arr_0.data
   const width = Math.floor(one.width / size), height = Math.floor(one.height / size)
-  /** Without the last rows and columns, which are no whole cell. */
+  /** Without the last rows and columns, which do not fill a whole cell. */
   const whole = (image: Image): Image => {
     const data = new Float32Array(4 * size ** 2 * width * height)
     for (let y = 0; y < size * height; y++) {

@@ -1,9 +1,9 @@
 /**
- * What a cell's window shows: the values of an image in the square, or cube, of `side` cells round it, beyond the border 0. A
- * network of these numbers alone (`reader.ts`) knows what is near a cell, and nothing else.
+ * Windows around cells: the values of an image in the square, or cube, of `side` cells around a cell, 0 beyond the border. A
+ * network on these numbers (`reader.ts`) sees the neighbourhood of a cell and nothing else.
  */
 
-/** The windows round these cells of images `[n,…grid]`, one after the other, `side` cells along each axis. */
+/** The windows around these cells of images `[n,…grid]`, one after the other, `side` cells along each axis. */
 export function windowsOf(images: Float32Array, grid: readonly number[], side: number, cells: readonly number[]): Float32Array {
   const size = grid.reduce((a, b) => a * b, 1), half = (side - 1) / 2
   const strides = grid.map((_, axis) => grid.slice(axis + 1).reduce((a, b) => a * b, 1))

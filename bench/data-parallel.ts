@@ -1,14 +1,14 @@
 /**
- * When it would pay to train one run on several processes, each with a part of the batch: `npm run bench:parallel`.
+ * When data-parallel training on several processes would pay, each with a part of the batch: `npm run bench:parallel`.
  *
- * Measured here: what it takes to send a process the parameters of Growing NCA and to get as many numbers back, its
- * gradient. Measured before, by `npm run bench -- --only scaling`: how long a training step takes by threads and by batch. The
- * rest is a model of these parts. With C cores and P processes, each of C/P threads and a P-th of the batch b,
+ * Measured here: the time to send the parameters of Growing NCA to a process and to get its gradient back, as many numbers.
+ * Measured before, by `npm run bench -- --only scaling`: the time of a training step by threads and by batch. The rest is a
+ * model. With C cores and P processes, each with C/P threads and a P-th of the batch b,
  *
  *   T(P) = t(b/P) · (s + (1 − s) · P/C) + P · e
  *
- * where t(n) is the time of n samples on one thread, s the share of it that two threads do not share (Amdahl, "Validity of
- * the single processor approach", AFIPS 1967), and e the time of sending. Writes docs/results/cpu-parallel.*.
+ * where t(n) is the time of n samples on one thread, s the serial fraction of it (Amdahl, "Validity of the single processor
+ * approach", AFIPS 1967), and e the time of sending. Writes docs/results/cpu-parallel.*.
  */
 import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const messages = 2000
 
 type Scaling = { readonly series: string; readonly batch: number; readonly threads: number; readonly 'ms per training step': number }
 
-/** Milliseconds until as many numbers as parameters have gone to another process and come back: the quartile of many. */
+/** Milliseconds to send as many numbers as there are parameters to another process and back: the lower quartile of many. */
 async function timeOfSending(): Promise<number> {
   const params: Float32Array[] = []
   eachLeaf(init(growingRule, key(0)), leaf => { if (leaf instanceof Tensor) params.push(Float32Array.from(leaf.toArray() as Float32Array)) })
@@ -36,7 +36,7 @@ async function timeOfSending(): Promise<number> {
     times.push(performance.now() - before)
   }
   child.disconnect()
-  return spread(times.sort((a, b) => a - b).slice(0, messages / 2)).median // others on the machine only add to it
+  return spread(times.sort((a, b) => a - b).slice(0, messages / 2)).median // other programs on the machine can only make it longer
 }
 
 async function measure(): Promise<void> {
@@ -44,7 +44,7 @@ async function measure(): Promise<void> {
   const time = (series: string, of: (row: Scaling) => boolean): number => rows.find(row => row.series === series && of(row))!['ms per training step']
   const [one, two] = [1, 2].map(threads => time('threads', row => row.threads === threads))
   const serial = Math.max(0, (2 * two) / one - 1)
-  /** One thread's time, by the batch as two threads have it. */
+  /** The time of one thread, scaled with the batch like that of two threads. */
   const alone = (samples: number): number => one * (time('batch', row => row.batch === samples) / time('batch', row => row.batch === 8))
   const sending = await timeOfSending()
   const cases = [[2, 8, 1], [2, 8, 2], ...[8, 16].flatMap(batch => [1, 2, 4, 8].map(processes => [16, batch, processes]))]

@@ -1,9 +1,9 @@
 /**
- * How well models grow out of addresses: `npm run bench:links`.
+ * How well models grow from addresses: `npm run bench:links`.
  *
- * Each bundled model goes through `encodeLink` and `decodeLink` with few and with more bits a weight, and is grown from its
+ * Each bundled model goes through `encodeLink` and `decodeLink` with several numbers of bits per weight, and is grown from its
  * seed on the grid of its training. Writes docs/results/links.md: log10 of the mean squared error of red, green, blue and
- * alpha after 200 steps, and how long the text is.
+ * alpha after 200 steps, and the length of the text.
  */
 import {
   decodeLink, encodeLink, fit, imageToTensor, key, mse, padImage, rgba, rollout, scope, seed, type DataParams,
@@ -18,7 +18,7 @@ const steps = 200
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`
 const rows: string[] = []
 const lengths: number[] = []
-let worst = 0 // what a model loses with the bits that are the default
+let worst = 0 // the greatest increase of a model's log10 loss with the default bits
 
 for (const { name, character, path } of await bundledModels()) {
   const model = await readModel(path)

@@ -1,9 +1,9 @@
 /**
  * How good the bundled models are: `npm run bench:models`.
  *
- * Each is grown from its seed on the grid of its training. The mean squared error of red, green, blue and alpha is read
+ * Each is grown from its seed on the grid of its training. The mean squared error of red, green, blue and alpha is measured
  * over 2,000 steps, and again after a circle was erased at step 200. Writes docs/results/models.md and .csv, and
- * pictures: how each one grows and lasts (models-growth.png), how each repairs itself (models-repair.png), and all of
+ * pictures: how each one grows and persists (models-growth.png), how each repairs itself (models-repair.png), and all of
  * them grown (docs/images/emoji.png).
  */
 import {

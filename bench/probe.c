@@ -1,7 +1,7 @@
-/* The most that one core can do with 128-bit fused multiply-adds: prints GFLOP/s.
+/* The peak speed of one core with 128-bit fused multiply-adds: prints GFLOP/s.
  *
  * Ten independent chains of v = v·x + y hide the latency of the instruction; nothing is loaded or stored. It is the
- * ceiling of WASM SIMD, and it tells whether a neighbour is using the core just now. Build: cc -O2 -march=native
+ * ceiling of WASM SIMD, and it shows whether something else is using the core at the moment. Build: cc -O2 -march=native
  * -ffp-contract=fast (the compiler then fuses; without FMA hardware, the ceiling is that of multiply and add).
  */
 #include <stdio.h>
@@ -29,7 +29,7 @@ static double run(long loops) {
   for (long n = 0; n < loops; n++) {
     a = a * x + y; b = b * x + y; c = c * x + y; d = d * x + y; e = e * x + y;
     f = f * x + y; g = g * x + y; h = h * x + y; i = i * x + y; j = j * x + y;
-    /* Otherwise equal chains would be computed once. */
+    /* Otherwise the compiler would compute equal chains only once. */
     KEEP(a, b, c, d, e);
     KEEP(f, g, h, i, j);
   }

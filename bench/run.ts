@@ -1,11 +1,11 @@
 /**
- * `npm run bench`: measures cellgrad on the CPU of this machine or on its GPU, beside PyTorch and the autodiff libraries
- * in JavaScript. bench/README.md says what, and how to read it.
+ * `npm run bench`: measures cellgrad on the CPU of this machine or on its GPU, compared with PyTorch and the autodiff
+ * libraries in JavaScript. bench/README.md says what is measured, and how to read it.
  *
  *   npm run bench                              everything on the CPU, about 40 minutes; writes docs/results/cpu-*
  *   npm run bench -- --webgpu                  everything on the GPU; writes docs/results/webgpu-*
  *   npm run bench -- --only train,forward      some of it
- *   npm run bench -- --quick                   tiny sizes, to see that it runs; writes out/bench/*
+ *   npm run bench -- --quick                   tiny sizes, to check that it runs; writes out/bench/*
  *   npm run bench -- --out FOLDER              results elsewhere
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,9 +1,10 @@
 /**
- * How much memory a rollout needs to be differentiated, by its length T: `npm run bench:memory`.
+ * The memory of a rollout's gradient by its length T: `npm run bench:memory`.
  *
- * A Growing NCA rule on an 8×12×12 batch (half of the grid alive) is rolled out for T steps and the peak of live tensor
- * bytes is read during the gradient, with every step kept and with √T-long checkpointed segments; composed, on the plain
- * loops (a fused rollout keeps its history elsewhere). Peaks are counts of bytes: the same on every machine. Writes docs/results/scan-memory.csv and .svg.
+ * A Growing NCA rule on an 8×12×12 batch (half of the grid alive) is rolled out for T steps, and the peak of live tensor bytes
+ * during the gradient is measured, with every step kept and with checkpointed segments of √T steps. The rollout is composed, on
+ * the plain loops (a fused rollout keeps its history elsewhere). Peaks are counts of bytes, the same on every machine. Writes
+ * docs/results/scan-memory.csv and .svg.
  */
 import { cpu, key, memory, scope, tensor, valueAndGrad } from '../src/index.ts'
 import { mse } from '../src/nca/losses/loss.ts'

@@ -1,11 +1,11 @@
 /**
- * Whether Studio's memory stays: Play runs for an hour on WASM and on WebGPU, side by side in one browser, and is hurt once
- * a minute. Every ten minutes four things are read:
+ * Whether Studio's memory stays constant: Play runs for an hour on WASM and on WebGPU, side by side in one browser, and the
+ * pattern is damaged once a minute. Every ten minutes four numbers are read:
  *
- *   page and worker   what the page's scripts hold (measureUserAgentSpecificMemory)
- *   tensors           what the engine holds, on the CPU or on the GPU, as Play shows it
- *   renderer          what the process of the page holds, by the system (RSS)
- *   GPU process       the same of the browser's process for the GPU, in which SwiftShader keeps its buffers
+ *   page and worker   the memory of the page's scripts (measureUserAgentSpecificMemory)
+ *   tensors           the memory of the engine, on the CPU or on the GPU, as Play shows it
+ *   renderer          the resident memory of the page's process (RSS)
+ *   GPU process       that of the browser's GPU process, in which SwiftShader keeps its buffers
  *
  *   npm run bench:studio -- --only memory --minutes 60
  */
@@ -19,7 +19,7 @@ const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(don
 /** A world of Play that runs, and the process that computes it. */
 type Player = { readonly name: string; readonly studio: Visit; readonly renderer: number }
 
-/** Begins to play. The process of its page is, of those that no other player has, the one that has computed most. */
+/** Begins to play. The process of its page is the one with the most CPU time among those that no other player has. */
 async function play(choice: 'wasm' | 'webgpu', taken: readonly number[]): Promise<Player> {
   const studio = await visit('desktop')
   await studio.open('#play?size=72')
@@ -31,13 +31,13 @@ async function play(choice: 'wasm' | 'webgpu', taken: readonly number[]): Promis
   return { name: (await chip.locator(`option[value=${choice}]`).textContent())!, studio, renderer: id }
 }
 
-/** Megabytes of a process that are in memory. */
+/** The resident memory of a process, in megabytes. */
 async function resident(id: number): Promise<number> {
   const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${id}/status`, 'utf8'))!
   return Number(kilobytes) / 1024
 }
 
-/** Megabytes now, by what holds them. */
+/** The current megabytes of each of the four. */
 async function held(players: readonly Player[]): Promise<Record<string, number>> {
   const now: Record<string, number> = {}
   for (const { name, studio, renderer } of players) {

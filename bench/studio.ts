@@ -1,7 +1,7 @@
 /**
- * Studio's figures, measured in Chromium as a visitor would see them: how soon a lizard grows, how many pictures and steps
- * a second Play shows, how training in the page compares with Node's on the same threads, the longest task on the page's
- * thread meanwhile, how soon a step of a rollout is seen, and how large the page is.
+ * Studio's figures, measured in Chromium as a visitor would see them: how soon a lizard grows, how many pictures and steps per
+ * second Play shows, the speed of training in the page compared with Node on the same threads, the longest task on the page's
+ * thread meanwhile, how soon a step of a rollout is visible, and the size of the page.
  *
  *   npm run bench:studio                                  builds the page first; about four minutes
  *   npm run bench:studio -- --only memory --minutes 60    plays for an hour instead, to see whether memory stays
@@ -29,7 +29,7 @@ if (!/^[1-9]\d*$/.test(minutes)) throw new Error(`--minutes is "${minutes}", exp
 const seconds = (n: number): Promise<void> => new Promise(done => setTimeout(done, 1000 * n))
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
 
-// Scripts for the page are texts: what compiles this file would put calls into functions that the page does not have.
+// Scripts for the page are texts, because the compiler of this file would insert calls to helpers that the page does not have.
 const watchGrowth = `{
   const look = () => {
     const canvas = document.querySelector('canvas')
@@ -84,7 +84,7 @@ async function firstGrowth(): Promise<number[]> {
   return times
 }
 
-/** Pictures a second, and steps in each, of a lizard on 72×72 cells, as fast as it goes. */
+/** Pictures per second, and steps per picture, of a lizard on 72×72 cells at full speed. */
 async function pace(choice: 'wasm' | 'webgpu'): Promise<{ pictures: number; steps: number; name: string }> {
   const studio = await visit('desktop')
   const { page } = studio
@@ -104,7 +104,7 @@ async function pace(choice: 'wasm' | 'webgpu'): Promise<{ pictures: number; step
   return { pictures: median(pictures), steps: median(steps) / median(pictures), name }
 }
 
-/** Milliseconds from the hand on the time line until any of 256 steps is seen, a lizard with all its channels. */
+/** Milliseconds from moving the time line until any of 256 steps is visible, for a lizard with all its channels. */
 async function scrubbing(): Promise<number[]> {
   const studio = await visit('desktop')
   await studio.open('#inside?steps=256')
@@ -118,7 +118,7 @@ async function scrubbing(): Promise<number[]> {
 
 const iterations = 24, warm = 4
 
-/** Iterations a second of the preset growing in the page, and the longest task on its thread meanwhile. */
+/** Iterations per second of the preset growing in the page, and the longest task on its thread meanwhile. */
 async function trainingInPage(): Promise<{ rate: number; longest: number }> {
   const studio = await visit('desktop')
   const { page } = studio
@@ -134,7 +134,7 @@ async function trainingInPage(): Promise<{ rate: number; longest: number }> {
   return { rate, longest }
 }
 
-/** Iterations a second between the warm-up and the end, read from a counter. */
+/** Iterations per second between the warm-up and the end, from a counter. */
 async function timed(count: () => Promise<number>): Promise<number> {
   let began = 0, from = 0
   for (;;) {
@@ -157,7 +157,7 @@ async function trainingInNode(): Promise<number> {
   return (1000 * (iterations - warm)) / (performance.now() - began)
 }
 
-/** Kilobytes of the page, its scripts and styles, gzipped, as far as Play loads them; models and pictures come besides. */
+/** Gzipped kilobytes of the page with the scripts and styles that Play loads, without models and pictures. */
 async function pageSize(): Promise<number> {
   const studio = await visit('desktop')
   const files = new Set(['index.html'])
@@ -173,7 +173,7 @@ async function pageSize(): Promise<number> {
   return [...files].reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder)), { level: 9 }).length, 0) / 1024
 }
 
-/** All of it but the memory, in the table studio. */
+/** Everything except the memory, in the table studio. */
 async function measureTimings(): Promise<void> {
   const rows: Row[] = []
   const row = (what: string, value: number, unit: string, goal: string): void => { rows.push({ 'what': what, 'measured': value, 'unit': unit, 'goal': goal }) }
@@ -188,7 +188,7 @@ async function measureTimings(): Promise<void> {
   const jumps = await scrubbing()
   row('Look inside, from the hand to any of 256 steps, 72×72, median of 60 jumps', median(jumps), 'ms', '< 100')
   row('the same, the longest', Math.max(...jumps), 'ms', '< 100')
-  // In turns, and ratios of neighbours: other programs change the speed of a core from minute to minute.
+  // In turns, with ratios of neighbouring runs: other programs change the speed of a core from minute to minute.
   const ratios: number[] = [], tasks: number[] = []
   for (let i = 0; i < 3; i++) {
     const { rate, longest } = await trainingInPage()

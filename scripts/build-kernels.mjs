@@ -1,14 +1,14 @@
-// Builds what src/backends/wasm cannot run from its sources, and writes it to src/backends/wasm/generated.ts:
+// Builds the parts of src/backends/wasm that must be compiled, and writes them to src/backends/wasm/generated.ts:
 //
 //   builds         the WebAssembly module, compiled from assembly/ by AssemblyScript: with and without fused
-//                  multiply-add. Written in characters: of the commonest bytes, those of opcodes and small numbers, each
-//                  is one, and of the others two, the first of which says on which page the second is. So they stay text,
-//                  and what repeats in them is still seen by what compresses a page, which base64 prevents
-//   sharedAt       of each, the byte that says whether memory is shared between threads: 1 where it is not, 3 where it is
-//   thread         what runs in each thread, worker.ts, bundled into one function that reaches nothing outside of itself
+//                  multiply-add. Bytes are written as characters: the most frequent ones, opcodes and small numbers, as
+//                  one character, the others as two, the first of which is the page of the second. So the module is text
+//                  in which gzip still finds repetitions, which base64 would hide
+//   sharedAt       for each, the offset of the byte that says whether memory is shared between threads: 1 for no, 3 for yes
+//   thread         the code of a thread, worker.ts, bundled into one self-contained function
 //
 //     npm run build:kernels              after a change of those sources; the result is committed
-//     npm run build:kernels -- --check   fails where the committed file is not what the sources give
+//     npm run build:kernels -- --check   fails if the committed file is not what the sources give
 
 import asc from 'assemblyscript/asc'
 import { build } from 'esbuild'
@@ -38,11 +38,11 @@ async function compile(options) {
   return Buffer.from(binary)
 }
 
-/** Places on a page, and the characters of these and of three pages more, in src/backends/wasm/module.ts too: '(' … '[', 'a' … '~'. */
+/** The size of a page, and the characters of its places and of three page marks: '(' … '[', 'a' … '~' (as in src/backends/wasm/module.ts). */
 const page = 79
 const character = place => String.fromCharCode(place + (place < 52 ? 40 : 45))
 
-/** Bytes as text. Pages begin at 0xfc: so the prefix of all SIMD instructions is on the first, and what follows from 0. */
+/** Bytes as text. Pages begin at 0xfc, so that the first has the prefix of all SIMD instructions, and the bytes from 0 on. */
 function textOf(bytes) {
   return Array.from(bytes, byte => {
     const place = (byte + 4) % 256, number = Math.floor(place / page)

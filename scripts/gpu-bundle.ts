@@ -18,13 +18,13 @@ export const programs = {
   bench: `import './bench/run.ts'`,
 }
 
-/** Modules that look for what a GPU machine does not have: a driver that is software, the sources of the operators. */
+/** Replacements for modules that look for things that a GPU machine lacks: a software driver, the sources of the operators. */
 const standIns = {
   'tests/webgpu/software-adapter.ts': 'export const useSoftwareAdapter = () => {}',
   'tests/operators/all.ts': 'export const operators = new Set()',
 }
 
-/** Writes a program to a file, and returns what it consists of. */
+/** Writes a program to a file, and returns esbuild's metadata. */
 export async function bundle(program: keyof typeof programs, outfile: string): Promise<Metafile> {
   const { metafile } = await build({
     stdin: { contents: programs[program], resolveDir: root, loader: 'ts' }, absWorkingDir: root, outfile, metafile: true,

@@ -1,5 +1,5 @@
-// Prints each option of the built package about which an editor says nothing, as `function.option`. What is asked for is
-// what the language service shows when one points at it: the comment that the compiler finds before the declaration.
+// Prints each option of the built package for which editors show no documentation, as `function.option`: those for which the
+// language service finds no comment before the declaration.
 
 import { fileURLToPath } from 'node:url'
 import { functionsWithOptions } from '../tests/surface.ts'

@@ -1,10 +1,10 @@
-// Installs the dependencies if they are missing or differ from package-lock.json; otherwise says and does nothing.
+// Installs the dependencies if they are missing or differ from package-lock.json; otherwise prints and does nothing.
 //
-// `npm start` and `npm test` run this first, so that both work on a fresh clone. What is installed is read from
-// node_modules/.package-lock.json, which npm keeps there, and compared package by package: file times would mislead,
-// because npm itself, git and archives write the two files in any order. Optional packages may be absent, since not every
-// system can have them; so that one which a newer package-lock.json adds is not taken for such, what was installed by
-// this script leaves the sum of the package-lock.json that it was installed for.
+// `npm start` and `npm test` run this first, so that both work on a fresh clone. The installed packages are listed in
+// node_modules/.package-lock.json, which npm maintains, and compared one by one: file times would mislead, because npm
+// itself, git and archives write the two files in any order. Optional packages may be absent, since not every system can
+// have them. So that an optional package added by a newer package-lock.json is not taken for such a one, this script
+// stores the checksum of the package-lock.json for which it has installed.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

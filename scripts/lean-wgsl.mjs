@@ -1,39 +1,39 @@
-// What a page loads has no use for the comments and the spaces of WGSL, which stands in the sources as a reader wants
-// it. The library is built without them, and its size is measured so.
+// Removes comments and spaces from WGSL, which the sources contain in readable form but pages need not load. The library is
+// built without them, and its size is measured without them.
 
 import { readFileSync } from 'node:fs'
 import ts from 'typescript'
 
-/** Sources whose templates of several lines are all WGSL. */
+/** Sources in which all templates of several lines are WGSL. */
 const shaders = /[\\/]src[\\/](tensor|autograd|backends)[\\/].*\.ts$/
 
-/** A source, TypeScript or JavaScript, without indents and without comments that have lines of their own. */
+/** A source, TypeScript or JavaScript, without indentation and without comments on lines of their own. */
 function leanWgsl(source) {
   return source.replace(/^[ \t]+/gm, '').replace(/^\/\/.*\n/gm, '').replace(/^\/\*\*[^]*?\*\/\n/gm, '').replace(/;[ \t]*\/\/ .*$/gm, ';')
 }
 
-/** Sources of nearly nothing but WGSL. */
+/** Sources that consist almost entirely of WGSL. */
 const onlyShaders = /[\\/]src[\\/]backends[\\/](wgsl|webgpu[\\/]program)[\\/].*\.ts$/
 
-/** WGSL without comments behind it, and without the spaces around operators and the ends of lines that have no meaning. */
+/** WGSL without comments at the ends of lines, and without spaces and line breaks that have no meaning. */
 function squeezed(wgsl) {
   return wgsl.replace(/[ \t]+\/\/ .*$/gm, '').replace(/ ?([;{,])\n/g, '$1')
     .replace(/ ?(&&|\|\||[=!<>+*|&]?=|<<|>>|[*<>,;{}?:|&]) /g, '$1').replace(/ ([-+]) (?=[\w(])/g, '$1')
 }
 
-/** What is squeezed already, also around that which means something else in TypeScript. */
+/** Squeezed WGSL with further spaces removed, around characters that mean something else in TypeScript. */
 function tighter(wgsl) {
   return wgsl.replace(/}\n/g, '}').replace(/ ([%^/]|->) ?(?=[\w(])/g, '$1').replace(/\b(if|for|while|switch|return) \(/g, '$1(')
 }
 
-/** A source whose templates of several lines are squeezed as far as can be; what is within their `${}` stays as it is. */
+/** A source whose templates of several lines are squeezed as far as possible; code within their `${}` stays as it is. */
 function withTemplatesSqueezed(source) {
   const file = ts.createSourceFile('source.ts', source, ts.ScriptTarget.Latest)
   const edits = []
   const visit = node => {
     const parts = ts.isTemplateExpression(node) ? [node.head, ...node.templateSpans.map(({ literal }) => literal)]
       : ts.isNoSubstitutionTemplateLiteral(node) ? [node] : []
-    // Without the characters at which they begin and end, `, } and ${, `.
+    // Without the delimiters of the parts: `, } and ${, `.
     const texts = parts.map(part => [part.getStart(file) + 1, part.end - (part === parts.at(-1) ? 1 : 2)])
     if (texts.some(([from, to]) => source.slice(from, to).includes('\n'))) edits.push(...texts)
     ts.forEachChild(node, visit)
@@ -43,7 +43,7 @@ function withTemplatesSqueezed(source) {
   return inOrder.reduce((all, [from, to]) => all.slice(0, from) + tighter(squeezed(all.slice(from, to))) + all.slice(to), source)
 }
 
-/** A source without what has no meaning. */
+/** A source with everything removed that has no meaning. */
 function leanSource(source, path) {
   const lean = withTemplatesSqueezed(leanWgsl(source))
   return onlyShaders.test(path) ? squeezed(lean) : lean

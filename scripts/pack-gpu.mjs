@@ -1,7 +1,7 @@
-// Packs what a machine with a GPU, and without network, needs to test and measure cellgrad: the built library, this Node,
-// Dawn, the loader of Vulkan, the GPU tests and the benchmarks, into one folder of less than 60 MB. See bench/gpu/run.sh.
+// Packs everything that a machine with a GPU and without network needs to test and measure cellgrad into one folder of less
+// than 60 MB: the built library, this Node, Dawn, the Vulkan loader, the GPU tests and the benchmarks. See bench/gpu/run.sh.
 //
-//     npm run pack:gpu -- FOLDER        a new folder; then, there: ./run.sh
+//     npm run pack:gpu -- FOLDER        a new folder; then run ./run.sh there
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -54,7 +54,7 @@ for (const name of ['nca', 'nca_torch', 'works', 'server', 'gpu_pytorch', 'gpu_j
 for (const name of ['index.js', 'package.json', 'LICENSE.md']) take(`node_modules/webgpu/${name}`)
 cpSync(join(root, 'bench/gpu/run.sh'), join(folder, 'run.sh'))
 
-// The loader of Vulkan, which is no part of NVIDIA's driver, and what it loads; what Node needs beside glibc.
+// The Vulkan loader, which is not part of NVIDIA's driver, with its libraries; and those that Node needs besides glibc.
 useSoftwareAdapter()
 cpSync(join(dirname(process.env.VK_ADD_DRIVER_FILES), 'libvulkan.so.1'), join(folder, 'lib/libvulkan.so.1'))
 for (const part of ['EGL', 'GLX']) {

@@ -1,5 +1,5 @@
-// Builds dist/, which is not in the repository. npm runs this after `npm install` in a clone, and before it packs what
-// somebody installs by a git URL: without it both would end well and leave a package that cannot be imported.
+// Builds dist/, which is not in the repository. npm runs this after `npm install` in a clone, and before it packs a package
+// that is installed by a git URL: without it both would succeed but leave a package that cannot be imported.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const builder = fileURLToPath(new URL('../node_modules/tsdown/dist/run.mjs', import.meta.url))
 const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
-/** The builder as it is installed or, where development dependencies are left out, fetched for this once. */
+/** Runs the installed builder or, if development dependencies are omitted, one that is fetched for this purpose. */
 function build() {
   const args = ['--logLevel', 'error']
   const options = { cwd: root, stdio: 'inherit' }
@@ -19,8 +19,8 @@ function build() {
 }
 
 /**
- * Builds the page. It needs packages that are bundled into it, so that it is left out where there are no development
- * dependencies; `cellgrad studio` says so there.
+ * Builds the page of Studio. It needs the packages that are bundled into it, so without development dependencies it is skipped,
+ * and `cellgrad studio` says so.
  */
 function buildStudio() {
   const vite = fileURLToPath(new URL('../node_modules/vite/bin/vite.js', import.meta.url))

@@ -1,7 +1,7 @@
-// How much a page loads of cellgrad: each of these, bundled with what it reaches, minified, and compressed as servers do.
+// How much of cellgrad a page loads: each of the pages below, bundled with its dependencies, minified and compressed.
 //
 //     npm run size               writes docs/results/size.md
-//     npm run size -- --check    fails where a part is larger than it may be
+//     npm run size -- --check    fails if a page is larger than its limit
 
 import { build } from 'esbuild'
 import { writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const automata = 'growingRule, presets, defineRule, mlp, init, seed, step, rollo
 const training = 'growingTrainer, train, adam, cosineDecay, warmUp, damageMask, encodeModel, decodeModel'
 const pictures = 'fit, padImage, imageToTensor, tensorToImage, imageFromPixels, imageToPixels'
 
-/** What is measured: the exports of a page, and the most kilobytes (of 1024 bytes) that it may load. */
+/** The measured pages: the exports that each uses, and the most kilobytes (of 1024 bytes) that it may load. */
 const pages = [
   {
     what: 'core: tensors, all operators, transforms, the CPU',
@@ -32,7 +32,7 @@ const pages = [
   {
     what: 'a page that trains one too, beside a critic if need be',
     code: `export { ${automata}, ${training}, ${pictures}, ${transforms}, key, cpu, webgpu } from 'cellgrad'`,
-    most: 114, // more than the page above: what runs fused runs so backward too, and rollouts may begin on coarse grids
+    most: 114, // more than the page above: fused backward passes, and rollouts that begin on coarse grids
   },
   { what: 'everything', code: "export * from 'cellgrad'", most: Infinity },
 ]

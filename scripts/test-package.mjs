@@ -1,6 +1,6 @@
-// Tests the package as its users get it, and with it what the README says under "In your own project": builds it, packs
-// it, installs the archive into an empty project and uses it there, without the optional WebGPU bindings. With
-// CELLGRAD_LONG (tests/long.ts) it is installed by a git URL too. One line for each check; stops at the first that fails.
+// Tests the package as its users get it, and with it the section "In your own project" of the README: builds it, packs it,
+// installs the archive into an empty project and uses it there, without the optional WebGPU bindings. With CELLGRAD_LONG
+// (tests/long.ts) it is also installed by a git URL. Prints one line for each check and stops at the first that fails.
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,14 +13,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const temp = mkdtempSync(join(tmpdir(), 'cellgrad-package-'))
 const project = join(temp, 'project')
 
-/** What users import: `cellgrad`, `cellgrad/ops`, … */
+/** The entry points for imports: `cellgrad`, `cellgrad/ops`, … */
 const entries = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
   .filter(name => name !== './package.json').map(name => `cellgrad${name.slice(1)}`)
 
-// npm hands its scripts its own settings; an npm started from here must read those of the folder it runs in.
+// npm passes its own settings to its scripts; an npm started from here must read those of the folder it runs in.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
 
-/** Runs a program and returns what it printed; throws that if it fails. */
+/** Runs a program and returns its output; throws with the output if it fails. */
 function run(cwd, command, ...args) {
   const shell = process.platform === 'win32' && command === 'npm' // npm is a .cmd file there
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: 'utf8', shell })
@@ -43,7 +43,7 @@ function check(what, test) {
   }
 }
 
-/** The code of a built file without the lines that are comments: examples in docstrings import things too. */
+/** The code of a built file without comment lines, since examples in docstrings also have imports. */
 function codeOf(file) {
   return readFileSync(file, 'utf8').replace(/^\s*(\/\/|\/\*|\*).*$/gm, '')
 }
@@ -165,7 +165,7 @@ function checkAll() {
   check('Vite bundles it for browsers', () => {
     writeFileSync(join(project, 'index.html'), '<script type="module" src="page.js"></script>')
     writeFileSync(join(project, 'page.js'), page)
-    // Without what makes old browsers load modules early, the page's script needs no document and runs here.
+    // Without the module preload polyfill for old browsers, the page's script needs no document and runs here.
     writeFileSync(join(project, 'vite.config.js'), 'export default { build: { modulePreload: { polyfill: false } } }')
     const printed = tool(project, 'vite/bin/vite.js', 'build', '--logLevel', 'warn')
     if (printed !== '') throw new Error(`Vite warns:\n${printed}`)
@@ -186,7 +186,7 @@ function checkAll() {
   }
 }
 
-/** What src/ marks as internal: the class or type, and its member. */
+/** The members that src/ marks as internal: class or type, and member. */
 function* internalMembers() {
   for (const file of readdirSync(join(root, 'src'), { recursive: true }).filter(name => name.endsWith('.ts'))) {
     let owner = ''
@@ -201,7 +201,7 @@ function* internalMembers() {
   }
 }
 
-/** Whether the built declarations say that a class or type has this member. */
+/** Whether the built declarations show this member of a class or type. */
 function declares(owner, member) {
   const files = readdirSync(join(root, 'dist'), { recursive: true }).filter(name => name.endsWith('.d.ts'))
   return files.some(file => {
@@ -210,13 +210,13 @@ function declares(owner, member) {
   })
 }
 
-/** The files that a page refers to beside itself. */
+/** The files that a page links to. */
 function linksOf(page) {
   const links = [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(match => match[1])
   return links.filter(link => !/^\w+:/.test(link))
 }
 
-/** A repository of what git knows of this one, and would if it were told. */
+/** A repository with the tracked files of this one and the untracked ones that git does not ignore. */
 function copyWorkingTree(to) {
   const names = run(root, 'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0')
   for (const name of names.filter(name => name !== '' && existsSync(join(root, name)))) {

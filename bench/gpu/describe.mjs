@@ -1,4 +1,4 @@
-// Prints what the adapter is called, its features and its limits.
+// Prints the name of the adapter, its features and its limits.
 
 import { create } from 'webgpu'
 

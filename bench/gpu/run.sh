@@ -1,6 +1,6 @@
 #!/bin/bash
-# Tests and measures cellgrad on the GPU of this machine, without network: Linux on x64 with the driver of the GPU. The
-# folder was made by scripts/pack-gpu.mjs.
+# Tests and measures cellgrad on the GPU of this machine, without network: Linux on x64 with the GPU's driver. The folder
+# was made by scripts/pack-gpu.mjs.
 #
 #   ./run.sh                    everything below, in this order
 #   ./run.sh adapter            the adapter and its limits
@@ -9,8 +9,7 @@
 #   ./run.sh pytorch            the same work in PyTorch, where python3 can import torch
 #   ./run.sh jax                and in JAX
 #
-# Results are in results/, or in the folder that RESULTS names. VK_DRIVER_FILES names a driver of Vulkan where none is
-# found.
+# Results are in results/, or in the folder RESULTS. VK_DRIVER_FILES names a Vulkan driver if none is found.
 set -o pipefail
 cd "$(dirname "$0")" || exit 1
 results=${RESULTS:-results}
@@ -21,7 +20,7 @@ for file in node node_modules/webgpu/dist/linux-x64/dawn.node; do
 done
 chmod +x node
 
-# Some containers have NVIDIA's driver and do not tell the loader of Vulkan; egl is the part that needs no display.
+# Some containers have NVIDIA's driver but no entry for the Vulkan loader; egl is the part that needs no display.
 if [ -z "${VK_DRIVER_FILES:-}${VK_ADD_DRIVER_FILES:-}" ] && ! ls /{etc,usr/share}/vulkan/icd.d/nvidia* >/dev/null 2>&1; then
   export VK_ADD_DRIVER_FILES=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
   [ -e "$VK_ADD_DRIVER_FILES" ] || VK_ADD_DRIVER_FILES=$PWD/lib/nvidia-egl.json:$PWD/lib/nvidia-glx.json

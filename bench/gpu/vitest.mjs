@@ -1,4 +1,4 @@
-// As much of Vitest as the GPU tests use, so that they run from one file on a machine without packages. Tests run one
+// The part of Vitest that the GPU tests use, so that they run from one file on a machine without packages. Tests run one
 // after the other; each prints a line.
 
 const begins = []
@@ -30,7 +30,7 @@ it.each = list => (name, body) => {
   }
 }
 
-/** A hardware GPU has time for what is left out where shaders take seconds to compile. */
+/** Runs all tests: a hardware GPU has time even for those that are skipped where shaders take seconds to compile. */
 it.runIf = () => it
 
 export function expect(got, message = '') {
@@ -70,10 +70,10 @@ function show(value) {
   return value instanceof RegExp ? String(value) : String(JSON.stringify(value) ?? value).slice(0, 200)
 }
 
-/** Time limits are Vitest's: here a test takes as long as it takes. */
+/** There are no time limits here. */
 export const vi = { setConfig: () => {} }
 
-/** Runs all that the test files have defined, and ends the process. */
+/** Runs all tests that the test files have defined, and ends the process. */
 export async function runTests() {
   let failed = 0
   for (const { name, body } of tests) {

@@ -5,18 +5,18 @@
  *   x0.bin           [batch, side, side, 16]
  *   target.bin       [side, side, 4]
  *   w1, b1, w2, b2   [48,128] [128] [128,16] [16]; perception is c0·identity, c0·sobelX, c0·sobelY, c1·identity, …
- *   kernel, bias     [3,3,16,80] [80] where a convolution perceives; w1 is [80,80] then, and so on
+ *   kernel, bias     [3,3,16,80] [80] if the perception is a convolution; w1 is [80,80] then, and so on
  *   masks.bin        [steps, batch, side, side], for comparing gradients
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * How samples start.
+ * The start states of samples.
  *
- *   mixed   half single seeds, half discs a third of the grid in radius: a sample pool has young and old patterns
- *   disc    every sample a disc a quarter of the grid in radius: a fifth of the cells
- *   wide    every sample a disc a third of the grid in radius
+ *   mixed   half single seeds, half discs with a radius of a third of the grid: like the young and old patterns of a pool
+ *   disc    every sample a disc with a radius of a quarter of the grid: a fifth of the cells
+ *   wide    every sample a disc with a radius of a third of the grid
  *   seed    every sample a seed that grows
  *   full    every cell alive
  */
@@ -53,7 +53,7 @@ export function writeCase(parent: string, options: CaseOptions): string {
   writeFileSync(join(folder, 'case.json'), JSON.stringify({ batch, side, channels, hidden, convolution }))
   write('x0', startStates(batch, side, start, random))
   write('target', target(side))
-  /** So many numbers, as small as PyTorch draws them for a layer of these inputs. */
+  /** `size` numbers with PyTorch's initialisation for a layer of these inputs. */
   const weights = (inputs: number, size: number): Float32Array => {
     const limit = 1 / Math.sqrt(inputs)
     return drawn(size, () => (2 * random() - 1) * limit)
@@ -77,7 +77,7 @@ export function writeCase(parent: string, options: CaseOptions): string {
   return folder
 }
 
-/** What a living cell that fires adds to its alpha, so that a seed grows into a disc. */
+/** The change of alpha in a living cell that fires, so that a seed grows into a disc. */
 const growth = 0.15
 
 function startStates(batch: number, side: number, start: Start, random: () => number): Float32Array {

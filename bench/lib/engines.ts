@@ -1,5 +1,5 @@
 /**
- * The engines: cellgrad, in the variants that this Node offers, and those it is compared with.
+ * The engines: cellgrad, in the variants that this Node offers, and those that it is compared with.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const bench = new URL('..', import.meta.url).pathname
 const server = (name: string): string => `${bench}servers/${name}`
 const node = process.execPath
 
-/** Whether this runs in the folder that scripts/pack-gpu.mjs made: everything is built, and no peers are there. */
+/** Whether this runs in the folder that scripts/pack-gpu.mjs made: everything is built, and the peers are missing. */
 export const packed: boolean = !existsSync(`${root}src`)
 
 /**
@@ -32,14 +32,14 @@ export const variants: readonly Engine[] = Number.parseInt(process.versions.node
     { name: 'cellgrad', command: [node, server('cellgrad.mjs')], threads: cores },
   ]
 
-/** cellgrad as one gets it from this Node, without flags and options. */
+/** cellgrad as it runs in this Node without flags and options. */
 export const plainNode: Engine = variants.find(({ name }) => name === 'cellgrad')!
 
-/** The Python that has PyTorch, if any: that of the newest, where the system's and another one have it. */
+/** The Python that has PyTorch, if any; if the system's and another one do, the one with the newest version. */
 const python = ['python3', '/usr/bin/python3'].filter(program => works(program, ['-c', 'import torch, numpy']))
   .toSorted((a, b) => torchVersion(b).localeCompare(torchVersion(a), 'en', { numeric: true }))[0]
 
-/** PyTorch at its fastest (channels last), the reference of all ratios, and as it is usually written. */
+/** PyTorch at its fastest (channels last), the reference of all ratios, and with its usual layout. */
 export const torch: readonly Engine[] = python
   ? ['channels-last', 'channels-first'].map(layout => ({
     name: `PyTorch ${torchVersion(python)}, ${layout}`,
@@ -50,8 +50,8 @@ export const torch: readonly Engine[] = python
   : []
 
 /**
- * PyTorch with memory that is not handed back to the system between steps: without gradients it would otherwise spend
- * half of its time on page faults.
+ * PyTorch with memory that is not returned to the system between steps: without gradients it would otherwise spend half of
+ * its time on page faults.
  */
 export const torchKeepingMemory: readonly Engine[] = torch.map(engine => ({
   ...engine,
@@ -75,7 +75,7 @@ function versions(): Readonly<Record<string, string>> {
   return JSON.parse(readFileSync(`${bench}package.json`, 'utf8')).dependencies
 }
 
-/** cellgrad on the GPU: one dispatch a step, or operators. The first one is the reference of all ratios. */
+/** cellgrad on the GPU: one dispatch per step, or operators. The first one is the reference of all ratios. */
 export const onGpu: readonly Engine[] = (['fused', 'composed'] as const).map(webgpu => ({
   name: `cellgrad, ${webgpu}`, command: [node, server('cellgrad.mjs'), 'webgpu'], threads: 1, backend: { webgpu },
 }))
@@ -89,10 +89,10 @@ export const gpuPeers: readonly Engine[] = packed ? [] : [
   },
 ]
 
-/** The process that holds nothing but the GPU. */
+/** The process that has only the GPU. */
 export const adapter: Engine = { name: 'the GPU', command: [node, server('adapter.mjs')], threads: 1 }
 
-/** Builds dist/, and installs the peers into bench/node_modules where any is missing. */
+/** Builds dist/, and installs the peers into bench/node_modules if any is missing. */
 export function prepare(): void {
   if (packed) return
   npm(root, ['run', '--silent', 'build'])

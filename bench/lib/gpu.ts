@@ -1,6 +1,6 @@
 /**
- * The GPU that is measured. Without one, on Linux, it is SwiftShader, which runs on the CPU and says nothing about how
- * fast a GPU is, but compares engines.
+ * The GPU that is measured. Without one, on Linux, it is SwiftShader, which runs on the CPU: its times say nothing about the
+ * speed of a GPU, but they compare engines.
  */
 import { dirname } from 'node:path'
 import { useSoftwareAdapter } from '../../tests/webgpu/software-adapter.ts'
@@ -10,9 +10,9 @@ import type { Probe } from './machine.ts'
 import { startServer, type Server } from './server.ts'
 
 export type Gpu = {
-  /** What the driver calls it. */
+  /** The driver's name of it. */
   readonly name: string
-  /** Whether it is software: work is cut down to what can be waited for. */
+  /** Whether it is software: then the work is reduced, so that it takes an acceptable time. */
   readonly software: boolean
   readonly timestamps: boolean
   readonly limits: Readonly<Record<string, number>>
@@ -25,7 +25,7 @@ export type GpuContext = Context & { readonly gpu: Gpu }
 export async function openGpu(): Promise<Gpu> {
   if (!packed) {
     useSoftwareAdapter()
-    // It has been loaded into this process only; others find the loader by its name.
+    // This process has loaded it; others find the loader by its name.
     const driver = process.env.VK_ADD_DRIVER_FILES
     if (driver) process.env.LD_LIBRARY_PATH = [dirname(driver), process.env.LD_LIBRARY_PATH ?? []].flat().join(':')
   }
@@ -34,7 +34,7 @@ export async function openGpu(): Promise<Gpu> {
   return { name, server, ...facts } as unknown as Gpu
 }
 
-/** What the GPU can do just now: GFLOP/s of fused multiply-adds. */
+/** The current speed of the GPU: GFLOP/s of fused multiply-adds. */
 export function gpuProbe({ server }: Gpu): Probe {
   return async () => Number((await server.ask({ task: 'peak' })).gflops)
 }

@@ -1,5 +1,5 @@
 /**
- * The machine: its name for the tables, and a probe of what its cores can do just now.
+ * The machine: its name for the tables, and a probe of the current speed of its cores.
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -15,10 +15,10 @@ export const machine: string = [
   `${type()} ${release()}`, `Node ${process.versions.node}`,
 ].join(', ')
 
-/** The sum over the cores, all at once, of the 128-bit fused multiply-adds they manage, in GFLOP/s; NaN without. */
+/** The GFLOP/s of 128-bit fused multiply-adds on all cores at once; NaN without a probe. */
 export type Probe = () => Promise<number>
 
-/** Builds probe.c into a folder. Without a C compiler, the probe says NaN. */
+/** Builds probe.c in a folder. Without a C compiler, the probe returns NaN. */
 export function buildProbe(folder: string): Probe {
   const binary = join(folder, 'probe')
   const source = new URL('../probe.c', import.meta.url).pathname
@@ -36,7 +36,7 @@ export function buildProbe(folder: string): Probe {
   }
 }
 
-/** Whether a program runs and ends well. */
+/** Whether a program runs and exits with 0. */
 export function works(program: string, args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0
 }

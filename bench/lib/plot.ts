@@ -45,7 +45,7 @@ export async function panelsSvg(panels: readonly Panel[]): Promise<string> {
   return `<svg xmlns="${svgNamespace}" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}">${drawn.join('')}</svg>`
 }
 
-/** 1, 2 and 5 × 10ⁿ from the last below all values to the first above them. */
+/** The numbers 1, 2 and 5 × 10ⁿ from the last below all values to the first above them. */
 function logTicks(values: readonly number[]): number[] {
   const ladder = Array.from({ length: 60 }, (_, i) => Number(`${[1, 2, 5][i % 3]}e${Math.floor(i / 3) - 9}`))
   const first = ladder.findLastIndex(tick => tick < Math.min(...values))

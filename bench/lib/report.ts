@@ -1,5 +1,5 @@
 /**
- * Results: a table is a list of dictionaries, one per row, and is written as Markdown, CSV and JSON.
+ * Results: a table is a list of objects, one per row, and is written as Markdown, CSV and JSON.
  */
 import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 import { machine } from './machine.ts'
@@ -9,13 +9,13 @@ export type Row = Readonly<Record<string, string | number>>
 export type Table = {
   /** Name of the files: cpu-NAME.md and so on, or webgpu-NAME.md. */
   readonly name: string
-  /** The GPU that it was measured on; none for the CPU. */
+  /** The GPU that it was measured on; absent for the CPU. */
   readonly adapter?: string
   readonly title: string
   readonly rows: readonly Row[]
-  /** What one must know to read it. */
+  /** Notes for the reader. */
   readonly notes: readonly string[]
-  /** Single measurements behind the rows; only in the JSON file. */
+  /** The single measurements from which the rows are computed; only in the JSON file. */
   readonly rounds?: readonly unknown[]
 }
 
@@ -39,7 +39,7 @@ export async function writeTable(folder: string, table: Table): Promise<void> {
   console.log(`\n${markdown.join('\n')}\n`)
 }
 
-/** Three digits are more than a timing has. */
+/** A number with three digits, more than a timing is worth. */
 function short(value: string | number): string {
   if (typeof value === 'string') return value
   if (Number.isNaN(value)) return 'not measured'
@@ -47,7 +47,7 @@ function short(value: string | number): string {
   return Number(Math.abs(value) < 1000 ? value.toPrecision(3) : Math.round(value)).toLocaleString('en-US')
 }
 
-/** Six digits in files for programs. */
+/** A number with six digits, in files for programs. */
 function rounded(_: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(6)) : value
 }

@@ -1,7 +1,7 @@
 /**
  * Timing by rounds. Other programs, or other guests of the same hardware, can halve the speed of a core for minutes, so
  * times from different minutes cannot be compared. All contenders take turns, round by round; ratios are taken within
- * a round. A probe of the cores' peak speed stands before and after each round, and a disturbed round is repeated.
+ * a round. The cores' peak speed is probed before and after each round, and a disturbed round is repeated.
  */
 import type { Probe } from './machine.ts'
 import type { Answer, Request, Server } from './server.ts'
@@ -9,23 +9,23 @@ import type { Answer, Request, Server } from './server.ts'
 export type Contender = {
   readonly server: Server
   readonly request: Request
-  /** What its times are multiplied by, where it timed fewer steps than it stands for. */
+  /** The factor of its times, if it timed only a part of the steps. */
   readonly scale: number
 }
 
 export type Round = {
-  /** GFLOP/s of all cores at once, the lower of before and after; NaN where it is not measured. */
+  /** GFLOP/s of all cores at once, the lower of before and after; NaN if it is not measured. */
   readonly peak: number
   /** In the order of the contenders, times scaled. */
   readonly answers: readonly Answer[]
 }
 
-/** The part of the fastest probe that a round must reach to be counted. */
+/** The fraction of the fastest probe that a round must reach to count. */
 const calm = 0.85
 
 /**
- * Lets the contenders take turns until `count` calm rounds are done, or twice as many in all. Each answers once to get
- * warm before the first round, and, where `warm`, once untimed before each of its times (idle thread pools are slow).
+ * Lets the contenders take turns until `count` calm rounds are done, or twice as many in all. Each runs once to warm up before
+ * the first round and, with `warm`, once untimed before each of its times (idle thread pools are slow).
  */
 export async function takeTurns(
   contenders: readonly Contender[], count: number, probe: Probe, warm: boolean,

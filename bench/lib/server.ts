@@ -1,27 +1,27 @@
 /**
- * An engine is a long-lived process that answers requests, one JSON object per line (servers/serve.mjs): what an engine
- * sets up once, it sets up once, and engines can take turns.
+ * An engine is a long-lived process that answers requests, one JSON object per line (servers/serve.mjs), so that its set-up
+ * is done only once, and engines can take turns.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** How an engine is started, and what is said of it. */
+/** How an engine is started, and its description. */
 export type Engine = {
   readonly name: string
   readonly command: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Threads it was told to use. */
+  /** The number of threads that it uses. */
   readonly threads: number
-  /** What cellgrad computes on, sent along with every request. */
+  /** The backend of cellgrad, sent with every request. */
   readonly backend?: Backend
-  /** The engine is so slow that only this many steps are timed, and scaled. */
+  /** For a very slow engine: only this many steps are timed, and the time is scaled. */
   readonly fewSteps?: number
 }
 
-/** Options of cpu(); or the GPU, with fused rollouts or with operators only. */
+/** Options of cpu(); or the GPU, with fused rollouts or with only operators. */
 export type Backend = {
   readonly webgpu?: 'fused' | 'composed'
-  /** On the CPU: rollouts of operators only. */
+  /** On the CPU: rollouts composed of operators. */
   readonly composed?: boolean
   readonly threads?: number
   readonly fma?: boolean
@@ -31,12 +31,12 @@ export type Backend = {
 
 export type Request = { readonly task: string; readonly [name: string]: unknown }
 
-/** What a task returned; `rssMB` is the peak resident memory of the process so far. */
+/** The result of a task; `rssMB` is the peak resident memory of the process so far. */
 export type Answer = {
   readonly ms: number
   readonly rssMB: number
   readonly busyCores?: number
-  /** What the GPU spent in compute passes, where it can tell; null where it cannot. */
+  /** The GPU's time in compute passes; null if it cannot be measured. */
   readonly gpuMs?: number | null
   readonly [name: string]: unknown
 }
@@ -47,7 +47,7 @@ export type Server = {
   stop(): void
 }
 
-/** Starts an engine. A request it cannot serve, or its death, rejects with one sentence that names it. */
+/** Starts an engine. A request that fails, or the end of the process, rejects with one sentence that names the engine. */
 export function startServer(engine: Engine): Server {
   const [program, ...args] = engine.command
   const child = spawn(program, args, {
@@ -77,7 +77,7 @@ export function startServer(engine: Engine): Server {
   }
 }
 
-/** Asks one question in a process of its own, so that its peak memory is that of this task. */
+/** Runs one task in a process of its own, so that its peak memory is that of this task. */
 export async function askAlone(engine: Engine, request: Request): Promise<Answer> {
   const server = startServer(engine)
   try {

@@ -1,5 +1,5 @@
 /**
- * What a training step spends its time on, and what memory buys: the same step with different budgets for its history.
+ * How a training step spends its time, and how memory saves time: the same step with different budgets for its history.
  */
 import { writeCase, type CaseOptions } from '../lib/cases.ts'
 import type { Context } from '../lib/context.ts'
@@ -8,7 +8,7 @@ import { percent, writeTable, type Row } from '../lib/report.ts'
 import { spread, takeTurns, type Round } from '../lib/rounds.ts'
 import { askAlone, startServer, type Answer, type Backend } from '../lib/server.ts'
 
-/** `historyBytes`: by default, as much as there is to keep, and so little that every step is run again. */
+/** `historyBytes`: the default, enough for everything, and so little that every step is run again. */
 const budgets: readonly (readonly [name: string, budget: Backend])[] =
   [['default', {}], ['4 GiB', { historyBytes: 2 ** 32 }], ['1 MiB', { historyBytes: 2 ** 20 }]]
 

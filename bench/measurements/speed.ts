@@ -1,6 +1,6 @@
 /**
- * The training step and the forward rollout of Growing NCA against other engines, and what part of the machine's peak
- * the training step reaches.
+ * The training step and the forward rollout of Growing NCA compared with other engines, and the fraction of the machine's
+ * peak that the training step reaches.
  *
  * The work: batch 8, 72×72 cells of 16 channels, 48 → 128 → 16, fire rate 0.5, 64 steps. One training step is the
  * rollout, the mean squared error of RGBA, its gradient through all steps, each gradient divided by its norm, Adam.
@@ -16,7 +16,7 @@ import { writeFileAtomic } from '../../src/node/atomic-file.ts'
 
 type Work = { readonly batch: number; readonly side: number; readonly steps: number }
 
-/** How many cells live and are computed, and the numbers of each engine round by round. */
+/** The fractions of cells that live and are computed, and the numbers of each engine round by round. */
 type Measured = {
   readonly start: Start
   readonly fractions: Fractions
@@ -156,7 +156,7 @@ function timeRows({ start, fractions, contenders, rounds }: Measured, what: stri
   })
 }
 
-/** What was measured, round by round. */
+/** The measurements, round by round. */
 function rawRounds({ start, contenders, rounds }: Measured): unknown[] {
   return rounds.map(({ peak, answers }) => ({
     start, peak, ms: Object.fromEntries(answers.map(({ ms }, i) => [contenders[i].server.engine.name, ms])),
@@ -186,7 +186,7 @@ function flopRows({ start, fractions, contenders, rounds }: Measured, { batch, s
   })
 }
 
-/** How far loss and gradients of each engine are from those of PyTorch, under the same masks. */
+/** The differences of each engine's loss and gradients from those of PyTorch, with the same masks. */
 async function compareGradients(engines: readonly Engine[], folder: string, all: number): Promise<Row[]> {
   const rows: Row[] = []
   for (const engine of engines) {

@@ -1,5 +1,5 @@
 /**
- * The GPU itself, what it costs the CPU to hand it a command, and single operators on both.
+ * The GPU itself, the CPU's cost of submitting a command to it, and single operators on both.
  */
 import { onGpu, plainNode } from '../lib/engines.ts'
 import type { GpuContext } from '../lib/gpu.ts'

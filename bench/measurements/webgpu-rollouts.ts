@@ -1,5 +1,5 @@
 /**
- * Whole rollouts on the GPU: Growing NCA beside the autodiff libraries in JavaScript, and the work of tables 6 and 2 of
+ * Whole rollouts on the GPU: Growing NCA compared with the autodiff libraries in JavaScript, and the work of tables 6 and 2 of
  * Spitznagel & Keuper, "A New Kind of Network?" (2026).
  */
 import { writeCase, type CaseOptions } from '../lib/cases.ts'
@@ -10,10 +10,10 @@ import { spread, takeTurns, type Round } from '../lib/rounds.ts'
 import { askAlone, startServer, type Engine, type Server } from '../lib/server.ts'
 
 type Work = Pick<CaseOptions, 'batch' | 'side' | 'start' | 'lastStd' | 'network'> & {
-  /** What it is called in the table. */
+  /** Its name in the table. */
   readonly work: string
   readonly task: 'train' | 'forward'
-  /** Steps of the whole, and how many of them are timed on software. */
+  /** The number of steps, and how many of them are timed on software. */
   readonly steps: number
   readonly few: number
   readonly engines: readonly Engine[]
@@ -66,7 +66,7 @@ export async function measureTable2(context: GpuContext): Promise<void> {
   const works = (quick ? [32] : [256, 512, 1024]).flatMap(side => starts.map(start => ({
     side, start, batch: 1, task: 'train' as const, steps: side / 2, few: Math.max(1, 1024 / side),
     work: `${side}×${side}, ${side / 2} steps`, lastStd: 0.001,
-    engines: side > 256 ? onGpu.slice(0, 1) : onGpu, // out of operators it would fill the memory of most GPUs
+    engines: side > 256 ? onGpu.slice(0, 1) : onGpu, // composed of operators it would fill the memory of most GPUs
   })))
   await measureWorks(context, works, {
     name: 'table2',
@@ -156,7 +156,7 @@ async function measure(
   return { rows, rounds: raw }
 }
 
-/** A server whose failures are noted, and answered with NaN: not everything fits on every GPU. */
+/** A server whose failures are recorded and answered with NaN: not everything fits on every GPU. */
 function forgiving(server: Server, failures: string[]): Server {
   return {
     ...server,
@@ -167,7 +167,7 @@ function forgiving(server: Server, failures: string[]): Server {
   }
 }
 
-/** Operations of the layers' products in the rows that matter, in 10⁹. Backward is twice as many as forward. */
+/** Operations of the layers' products in the rows that are computed, in 10⁹. Backward takes twice as many as forward. */
 function gigaflops(
   { batch, side, steps, task, network }: Work, { name }: Engine, computed: number, updated: number,
 ): number {

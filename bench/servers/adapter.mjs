@@ -1,5 +1,4 @@
-// The GPU itself as a benchmarked engine: what it is called, what it can do at best, and what it costs the CPU to hand
-// commands to it.
+// The GPU itself as a benchmarked engine: its name, its peak speed, and the CPU's cost of submitting commands to it.
 
 import { device, timed } from './dawn.mjs'
 import { serve } from './serve.mjs'
@@ -43,7 +42,7 @@ function program(code, buffers, groups) {
 
 const lanes = 64
 
-/** Eight independent chains of fused multiply-adds of four numbers, as many as fit into registers everywhere. */
+/** Eight independent chains of fused multiply-adds of four numbers, which fit into registers everywhere. */
 const chains = [0, 1, 2, 3, 4, 5, 6, 7]
 const multiplyAdds = rounds => `
 @group(0) @binding(0) var<storage, read_write> out: array<vec4f>;
@@ -77,7 +76,7 @@ const bytes = (backend.software ? 16 : 120) * 2 ** 20
 const arrays = [0, 1].map(() => device.createBuffer({ size: bytes, usage: STORAGE }))
 const copies = program(copy, arrays, bytes / (16 * lanes * vectorsEach))
 
-/** The most of five: GFLOP/s of multiply-adds, and GB/s that a copy reads and writes. */
+/** The best of five: GFLOP/s of multiply-adds, and GB/s that a copy reads and writes. */
 async function peak() {
   const fastest = async run => {
     const times = []
@@ -93,7 +92,7 @@ async function peak() {
 
 // ---- what commands cost the CPU ----
 
-/** Everything that was enqueued has run. */
+/** Waits until everything that was enqueued has run. */
 const settled = () => cg.zeros([1], { backend }).data()
 
 const one = cg.zeros([1], { backend })
@@ -106,7 +105,7 @@ const nothing = program(`
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @compute @workgroup_size(1) fn main() { out[0] = 0.0; }`, [device.createBuffer({ size: 4, usage: STORAGE })], 1)
 
-/** Each does about n dispatches; grids are so small that the GPU has next to nothing to do. */
+/** Each does about n dispatches, on grids so small that the GPU has almost nothing to do. */
 const work = {
   'Dawn alone': n => { nothing(n) },
   'operator (add)': n => cg.scope(() => { for (let i = 0; i < n; i++) cg.add(one, one) }),
@@ -119,7 +118,7 @@ const work = {
   }),
 }
 
-/** The CPU's time for a dispatch, in µs: until commands are handed over, not until they have run. */
+/** The CPU's time for a dispatch, in µs: until commands are submitted, not until they have run. */
 async function encode({ what, dispatches: wanted }) {
   let handedOver = 0
   const { dispatches } = await timed(async () => {

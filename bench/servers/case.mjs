@@ -1,4 +1,4 @@
-// Reads a case that lib/cases.ts wrote: case.json with the sizes, and raw float32 files.
+// Reads a case written by lib/cases.ts: case.json with the sizes, and raw float32 files.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

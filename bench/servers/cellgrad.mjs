@@ -1,5 +1,5 @@
-// cellgrad as a benchmarked engine: the built library under plain Node, so that no loader counts in its memory. With the
-// argument webgpu it may be asked to compute on the GPU, with or without fused rollouts.
+// cellgrad as a benchmarked engine: the built library under plain Node, so that no loader adds to its memory. With the
+// argument webgpu, requests may compute on the GPU, with or without fused rollouts.
 
 import { readCase } from './case.mjs'
 import { timeKernels } from './kernel-times.mjs'
@@ -68,8 +68,8 @@ const caseOf = once(async (folder, options) => {
   }
 })
 
-// The published trainer. Its pool is the batch, every iteration draws all of it, and nothing is reseeded: so each timed
-// iteration, which begins from this same state, has the start states of the other engines.
+// The published trainer. Its pool is the batch, every iteration draws all of it, and nothing is reseeded. Each timed iteration
+// begins from the same state, so it has the start states of the other engines.
 const trainingOf = once(async (folder, steps, backend) => {
   const { rule, x0, target, params, batch } = await caseOf(folder, backend)
   const options = { ...cg.presets.growing, rule, target, batch, pool: batch, reseed: 0, steps: [steps, steps + 1] }
@@ -106,7 +106,7 @@ async function parts(request) {
   return { ...await train(request), kernels: Object.fromEntries(kernels) }
 }
 
-/** Bytes of a slot of the pool, a tensor or its living cells only. */
+/** The bytes of a slot of the pool: a tensor, or only its living cells. */
 function bytesOf({ shape, at, cells }) {
   return at ? at.byteLength + cells.byteLength : 4 * shape.reduce((product, n) => product * n, 1)
 }
@@ -215,7 +215,7 @@ async function operator({ name, batch, side, ms: least, backend: options }) {
   return { ms: times.sort((a, b) => a - b)[times.length >> 1] }
 }
 
-/** The same on a GPU: so many runs, one behind the other, that they take at least `ms` until all are done. */
+/** The same on a GPU: enough runs, enqueued one after the other, that they take at least `ms` until all are done. */
 async function operatorOnGpu(backend, run, least) {
   for (let runs = 1; ; runs *= 2) {
     const { ms, gpuMs } = await timed(() => {
@@ -226,14 +226,14 @@ async function operatorOnGpu(backend, run, least) {
   }
 }
 
-// Rules of every kind, from random states and weights; what is given before each step is the same in all of them.
+// Rules of every kind, from random states and weights; the inputs are the same before every step.
 
 const ruleOf = once(async (data, batch, size, inputs, options) => {
   const backend = await backendOf(options)
   const rule = cg.defineRule(data)
   const { params } = cg.mapTree({ params: cg.init(rule, key, { backend }) }, w => cg.add(w, cg.normal(key, w.shape, { like: w, std: 0.01 })))
   const some = cg.normal(key, [batch, ...size, Object.values(rule.channels).reduce((a, b) => a + b)], { backend, std: 0.3 })
-  // Of a rule that has to see something, every fifth cell shows it.
+  // With an input mask, every fifth cell has an input.
   const ink = () => cg.cast(cg.less(cg.uniform(key, [batch, ...size, 1], { backend }), 0.2), 'float32')
   const x0 = rule.inputMask ? cg.setChannels(rule, some, { [rule.frozen[0]]: ink() }) : some
   const given = Object.fromEntries(inputs.map(role => [role, cg.normal(key, [rule.channels[role]], { backend })]))

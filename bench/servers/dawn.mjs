@@ -1,10 +1,10 @@
 // A GPU for benchmarked engines: Dawn, from the package webgpu, as navigator.gpu, where all engines find the same
-// adapter. Importing this file puts it there, and counts what each of them asks of it.
+// adapter. Importing this file installs it there, and counts each engine's dispatches and buffers.
 
 import { create, globals } from 'webgpu'
 import { timed as timedByWall } from './serve.mjs'
 
-// It must stay referenced, or the process crashes. Timestamps are rounded to 0.1 ms otherwise.
+// It must stay referenced, or the process crashes. Without the option, timestamps are rounded to 0.1 ms.
 const gpu = create(['disable-dawn-features=timestamp_quantization'])
 
 /** The device that was opened last. */
@@ -12,7 +12,7 @@ export let device = null
 
 const asked = { dispatches: 0, bytes: 0, peakBytes: 0 }
 
-/** Passes whose beginning and end can be stamped in one measurement. */
+/** The most passes whose beginning and end can be timed in one measurement. */
 const mostPasses = 2048
 let stamps = null
 
@@ -37,7 +37,7 @@ async function requestAdapter(options) {
   return adapter
 }
 
-/** Times stand in a query set; a buffer takes them from there, and another one to the host. */
+/** Times are in a query set; they are copied to a buffer, and from there to one that the host can read. */
 function newStamps() {
   const size = 16 * mostPasses
   const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = globals.GPUBufferUsage
@@ -49,7 +49,7 @@ function newStamps() {
   }
 }
 
-/** The sum of the times that the GPU spent in compute passes since the last call, in ms; NaN where it cannot tell. */
+/** The GPU's time in compute passes since the last call, in ms; NaN if it cannot be measured. */
 async function gpuTime() {
   if (!stamps) return NaN
   const { set, resolved, read, passes: count } = stamps
@@ -69,8 +69,8 @@ async function gpuTime() {
 }
 
 /**
- * As `timed` of serve.mjs; and the time that the GPU spent in compute passes, the dispatches, and the most bytes that
- * GPU buffers had together, pooled ones included.
+ * Like `timed` of serve.mjs, with the GPU's time in compute passes, the number of dispatches, and the peak bytes of GPU
+ * buffers, pooled ones included.
  */
 export async function timed(fn) {
   await gpuTime()

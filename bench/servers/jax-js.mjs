@@ -1,6 +1,6 @@
 // @jax-js/jax as a benchmarked engine, in WASM or, with the argument webgpu, on the GPU. The two layers of the update are
-// matrix products over the cells, its fastest form; the steps are unrolled under jit, because it has no scan. Training is
-// loss and gradients, without Adam.
+// matrix products over the cells, its fastest form; the steps are unrolled under jit, because it has no scan. Training
+// means loss and gradients, without Adam.
 
 import { defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from '@jax-js/jax'
 import { readCase } from './case.mjs'
@@ -15,7 +15,7 @@ const identity = [0, 0, 0, 0, 1, 0, 0, 0, 0]
 const sobelX = [-1, 0, 1, -2, 0, 2, -1, 0, 1].map(v => v / 8)
 const sobelY = [-1, -2, -1, 0, 0, 0, 1, 2, 1].map(v => v / 8)
 
-/** The arrays of a case, and its two jitted functions. Calls use arrays up; `.ref` keeps one for the next. */
+/** The arrays of a case, and its two jitted functions. Calls consume arrays; `.ref` keeps one for the next call. */
 function open(folder, steps) {
   const { batch, side, channels, hidden, array } = readCase(folder)
   const load = (name, ...shape) => np.array(array(name)).reshape(shape)

@@ -1,8 +1,8 @@
 // Where a thread spends its time in WebAssembly.
 
 /**
- * From now on, milliseconds by the name of the kernel (src/backends/wasm/kernels.ts), on this thread. It sees backends
- * that are used for the first time after it was called. Reading the clock adds some 0.2 µs to each call.
+ * Counts, from now on, the milliseconds of each kernel (src/backends/wasm/kernels.ts) on this thread, in backends that are
+ * used for the first time after this call. Reading the clock adds about 0.2 µs to each call.
  */
 export function timeKernels() {
   const spent = new Map()

@@ -1,7 +1,7 @@
 // The protocol of a benchmarked engine: one JSON request per line in, one JSON answer per line out.
 //
-// A request names a task, and what it needs; an answer holds what the task returned and, as read after it, the peak
-// resident memory of the process. Libraries may print what they like: lines that are no JSON object are ignored.
+// A request has the name of a task and its arguments; an answer has the result of the task and the peak resident memory of
+// the process after it. Libraries may print anything: lines that are no JSON object are ignored.
 
 import { createInterface } from 'node:readline'
 
@@ -20,7 +20,7 @@ export async function serve(tasks) {
   process.exit(0)
 }
 
-/** The wall-clock time of `fn`, how many cores it kept busy, and what it returned. */
+/** The wall-clock time of `fn`, how many cores it kept busy, and its result. */
 export async function timed(fn) {
   const cpu = process.cpuUsage()
   const started = performance.now()

@@ -1,6 +1,6 @@
 // TensorFlow.js as a benchmarked engine, in WASM or, with the argument webgpu, on the GPU. Its WASM convolutions have no
-// gradients, so the perception is made of shifted slices, and the layers of the update are matrix products, which is no
-// slower on a GPU. Training is loss and gradients, without Adam.
+// gradients, so the perception is made of shifted slices, and the layers of the update are matrix products, which are no
+// slower on a GPU. Training means loss and gradients, without Adam.
 
 import { dirname } from 'node:path'
 import { createRequire } from 'node:module'
@@ -34,7 +34,7 @@ function open(folder) {
   const { batch, side, channels, hidden, array } = readCase(folder)
   const x0 = tf.tensor4d(array('x0'), [batch, side, side, channels])
   const target = tf.tensor4d(array('target'), [1, side, side, 4])
-  // Where TensorFlow.js concatenates whole filters, cellgrad interleaves them per channel: row c·3 + f becomes f·c + c.
+  // TensorFlow.js concatenates whole filters, cellgrad interleaves them per channel: row c·3 + f becomes f·channels + c.
   const w1Rows = Array.from({ length: 3 * channels }, (_, row) => (row % channels) * 3 + Math.floor(row / channels))
   const params = [
     tf.variable(tf.gather(tf.tensor2d(array('w1'), [3 * channels, hidden]), w1Rows)),

@@ -38,7 +38,7 @@ async function compile(options) {
   return Buffer.from(binary)
 }
 
-/** The size of a page, and the characters of its places and of three page marks: '(' … '[', 'a' … '~' (as in src/backends/wasm/module.ts). */
+/** A page's size, and the characters of its places and of three page marks: '(' … '[', 'a' … '~' (see src/backends/wasm/module.ts). */
 const page = 79
 const character = place => String.fromCharCode(place + (place < 52 ? 40 : 45))
 

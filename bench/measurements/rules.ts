@@ -18,6 +18,8 @@ type Work = {
   readonly steps: number
   /** The roles that are given anew before each step. */
   readonly inputs?: readonly string[]
+  /** Steps that are timed where it is composed, and multiplied, since all of them would take minutes. */
+  readonly composedSteps?: number
   /** Its name in python/kinds_torch.py, where that has it. */
   readonly torch?: string
 }
@@ -52,7 +54,7 @@ const works: readonly Work[] = [
   }),
   {
     ...table6('attention', { perceive: [attention(64, { heads: 4, keys: 16 })], update: mlp(80, { activation: 'leakyRelu' }) }),
-    batch: 16, torch: 'attention',
+    batch: 16, composedSteps: 8, torch: 'attention',
   },
   { ...grown('line', { grid: 1, perceive: ['identity', 'sobelX', 'laplacian'] }), size: [72 * 72] },
   {
@@ -64,13 +66,13 @@ const works: readonly Work[] = [
 /** Table rules. */
 export async function measureRules({ quick, out, probe }: Context): Promise<void> {
   const rows: Row[] = []
-  for (const { name, rule, batch, size, steps, inputs = [], torch: kind } of works) {
+  for (const { name, rule, batch, size, steps, composedSteps = steps, inputs = [], torch: kind } of works) {
     const work = quick ? { batch: 1, size: size.map(n => Math.max(4, n >> 2)), steps: 4 } : { batch, size, steps }
-    const contenders: Contender[] = ['fused', 'composed'].map(path => ({
-      server: startServer(plainNode),
-      request: { task: 'rule', rule, ...work, inputs, backend: { ...plainNode.backend, composed: path === 'composed' } },
-      scale: 1,
-    }))
+    const contenders: Contender[] = [false, true].map(composed => {
+      const timed = composed && !quick ? composedSteps : work.steps
+      const backend = { ...plainNode.backend, composed }
+      return { server: startServer(plainNode), request: { task: 'rule', rule, ...work, steps: timed, inputs, backend }, scale: work.steps / timed }
+    })
     const peers = kind ? torch.slice(0, 1).flatMap(engine => [false, true].map(compiled => ({ engine, kind, compiled }))) : []
     for (const { engine, ...request } of peers) {
       contenders.push({ server: startServer(engine), request: { task: 'kind', ...request, ...work }, scale: 1 })
@@ -98,6 +100,7 @@ export async function measureRules({ quick, out, probe }: Context): Promise<void
     notes: [
       `Engine: ${plainNode.name}, ${plainNode.threads} threads; both ways in turns, in a process each. All cells are alive but those `
         + 'of digits without ink, four of five. A training step is a rollout from a random state, the mean of its squares, and the gradient.',
+      'Attention composed of operators: the time of 8 steps, four times; its MB are those of 8 steps.',
       `${torch[0]?.name ?? 'PyTorch is absent'}: every cell computed (python/kinds_torch.py), in turns with both; compiled: torch.compile `
         + 'makes one program of a step.',
       '×: the time over that of the fused one, median of the ratios within each round; least ×: that of the round that was best for '

@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Objects that are not options although some of their properties may be left out. */
 const dataTypes = ['Backend', 'Op', 'DataParams', 'AutoencoderParams', 'Model', 'Task', 'Trainer', 'TrainerState']
-const data = ['seed rule', 'colourDepth stream', 'encodeLink model']
+const data = ['seed rule', 'colourDepth stream', 'encodeLink model', 'firstState model']
 
 /** The functions with options in some entry files. */
 export function functionsWithOptions(entries: readonly string[], settings: ts.CompilerOptions = {}): OptionsParameter[] {

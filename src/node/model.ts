@@ -4,6 +4,7 @@
 import { checkpointOptions, decodeCheckpoint, encodeCheckpoint, type CheckpointOptions } from '../nca/files/checkpoint-file.ts'
 import { decodeModel, encodeModel, modelOptions, type Model, type ModelOptions } from '../nca/files/model-file.ts'
 import { byteLimit, type ByteLimit } from '../nca/files/limits.ts'
+import { storedOptions, type StoredAs } from '../nca/files/safetensors.ts'
 import type { TrainerState } from '../nca/training/trainer.ts'
 import type { DataParams } from '../nca/rule/types.ts'
 import { checkOptions } from '../backends/options.ts'
@@ -25,10 +26,13 @@ export async function readModel(path: string, options: ModelOptions = {}): Promi
 /**
  * Writes a model.
  *
+ * @param options in which type its numbers are stored, see `encodeModel`
  * @example await saveModel('lizard.safetensors', { rule, params: state.params, provenance: { target: '🦎' } })
+ * @example await saveModel('small.safetensors', model, { dtype: 'float16' })
  */
-export async function saveModel(path: string, model: Model): Promise<void> {
-  await writeFileAtomic(path, await encodeModel(model))
+export async function saveModel(path: string, model: Model, options: StoredAs = {}): Promise<void> {
+  checkOptions('saveModel', options, storedOptions)
+  await writeFileAtomic(path, await encodeModel(model, options))
 }
 
 /**

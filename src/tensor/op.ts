@@ -56,6 +56,8 @@ export type Op<A> = Kernel<A> & {
  *   vjp: [{ uses: [0], grad: (g, { inputs: [x] }) => mul(g, mul(3, mul(x, x))) }],   // d(x³)/dx = 3x²
  * })
  * const cube = (x: Tensor): Tensor => apply(cubeOp, [x], null)
+ *
+ * The word @__PURE__ before a call, in a comment, lets bundlers leave an operator out of a page that does not use it.
  */
 export function defineOp<A>(op: Op<A>): Op<A> {
   return op

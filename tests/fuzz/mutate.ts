@@ -21,7 +21,7 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin
 const tokens = [
   '{', '}', '[', ']', '"', "'", ',', ':', '\\', '\n', '\0', '\x1b[2J', '\x9b', '&a ', '*a', '!!binary ', '<<: ', '%YAML 1.1\n',
   '__proto__', 'constructor', '__metadata__', '$tensor', 'toString', 'null', 'true', 'NaN', 'Infinity', '{}', '[]', '""', '()',
-  'F64', 'F32', 'I32', 'BF16', 'float64', 'type', 'dilation', 'hidden', 'circular', '<f8', '>i2', '|b1', '=f4', '|O8', 'IHDR', 'IDAT',
+  'F64', 'F32', 'I32', 'F16', 'BF16', 'float64', 'type', 'dilation', 'hidden', 'circular', '<f8', '>i2', '|b1', '=f4', '|O8', 'IHDR', 'IDAT',
   'IEND', 'PLTE', 'tRNS', 'gAMA', 'eXIf', '[['.repeat(400), '{"a":'.repeat(200), 'é', '🦎',
 ]
 const numbers = [

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { parse, stringify } from 'yaml'
 import {
-  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, decodeLink, decodeSafetensors,
+  adam, conv, defineRule, encodeCheckpoint, encodeModel, encodeNpy, encodeSafetensors, firstState, decodeLink, decodeSafetensors,
   encodeLink, growingTrainer, init, key, mlp, depthwise, rollout, scope, seed, tensorToImage, full, type DataParams,
   type DataRule, type Image, type Trainer, type TrainerState,
 } from '../../src/index.ts'
@@ -61,7 +61,9 @@ async function models(): Promise<Uint8Array[]> {
   const wide = rules[0]
   return Promise.all([
     ...rules.map(rule => encodeModel({ rule, params: init(rule, key(0)), provenance: { grid: '9', target: '🦎' } })),
+    encodeModel({ rule: rules[1], params: init(rules[1], key(0)), provenance: {}, starts: { b: full([2, 3, 4, 1], 0.5), a: full([2, 2], 1) } }),
     encodeModel({ rule: wide, params: init(wide, key(0), { dtype: 'float64' }), provenance: {} }),
+    encodeModel({ rule: wide, params: init(wide, key(0)), provenance: {} }, { dtype: 'float16' }),
   ])
 }
 
@@ -203,9 +205,8 @@ export async function allReaders(): Promise<readonly Reader[]> {
     {
       name: 'model', seeds: await models(), ...json,
       async read(path) {
-        const { rule, params } = await readModel(path, { ...limits, maxHeaderBytes: 2 ** 20 })
-        const sides = { 1: { width: 9 }, 2: { width: 5, height: 9 }, 3: { width: 3, height: 3, depth: 3 } }[rule.grid]
-        const x = seed(rule, { ...sides, from: 0, like: params.update.w1 })
+        const { rule, params, starts } = await readModel(path, { ...limits, maxHeaderBytes: 2 ** 20 })
+        const x = firstState({ rule, params, starts }, 0, [3, 5, 9].slice(-rule.grid))
         const grown = rollout(rule, params, x, key(0), { steps: 2 })
         if (rule.grid === 2 && x.shape[3] >= 4) await tensorToImage(grown)
         else await grown.data()
@@ -228,7 +229,7 @@ export async function allReaders(): Promise<readonly Reader[]> {
       },
     }))),
     {
-      name: 'safetensors', seeds: [encodeSafetensors(tensors, { k: 'v' })], ...json,
+      name: 'safetensors', seeds: [encodeSafetensors(tensors, { k: 'v' }), encodeSafetensors(tensors, {}, { dtype: 'float16' })], ...json,
       async read(path) {
         const { entries } = decodeSafetensors(await readFile(path), path, { ...limits, maxHeaderBytes: 2 ** 20 })
         Object.values(entries).forEach(checkNumbers)

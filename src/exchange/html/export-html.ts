@@ -16,12 +16,11 @@ import type { Model } from '../../nca/files/model-file.ts'
 import { roleNames } from '../../nca/files/role-names.ts'
 import { packState } from '../../nca/training/sparse-state.ts'
 import { channelNames } from '../../nca/perception-names.ts'
+import { firstState, seedFrom } from '../../nca/files/starts.ts'
 import { perceive } from '../../nca/perceive.ts'
 import { checkParams } from '../../nca/rule/check-params.ts'
 import { checkState } from '../../nca/run-options.ts'
-import { channelCount } from '../../nca/rule/channels.ts'
 import type { DataParams, DataRule } from '../../nca/rule/types.ts'
-import { seed as seedState } from '../../nca/state.ts'
 import { automatonOf, beyondPages, pageSums } from './automaton.ts'
 import { pageOf } from './page.ts'
 
@@ -30,7 +29,7 @@ export type HtmlOptions = {
   title?: string
   /** Rows and columns of the grid, a whole number from 1 to 512; default 72. Not together with `start`. */
   size?: number
-  /** The first state `[1,h,w,c]`; by default one living cell in the centre, see `seed`. */
+  /** The first state `[1,h,w,c]`; by default that of the model's first example, or one living cell in the centre, see `firstState`. */
   start?: Tensor
   /** The seed of the fire masks, a whole number below 2^32, default 0. Reset takes the next one. */
   seed?: number
@@ -58,17 +57,16 @@ const htmlOptions = keysOf<HtmlOptions>({
 export async function exportHtml(model: Model | Omit<Model, 'provenance'>, options: HtmlOptions = {}): Promise<string> {
   const where = 'exportHtml'
   checkOptions(where, options, htmlOptions)
-  const { rule, params, codec, cascade } = model
+  const { rule, params, codec, cascade, starts } = model
   check(codec === undefined, where, 'codec', codec, 'none: a page has no decoder of latents')
   check(cascade === undefined, where, 'cascade', cascade, 'none: the cells of a page are on one grid')
   checkPlane(where, rule)
   checkParams(where, rule, params)
   const { title = 'Neural cellular automaton', size, start, seed = 0, brightness = 0 } = options
   check(size === undefined || start === undefined, where, 'size', size, 'none beside a start, which has its own')
-  const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
   if (start) checkState(where, rule, params, start)
   check(!start || start.shape[0] === 1, where, 'the batch of start', start?.shape[0], '1')
-  const first = start ?? seedState(rule, { height: size ?? 72, width: size ?? 72, from, like: params.update.w1 })
+  const first = start ?? firstState({ rule, params, starts }, 0, [size ?? 72, size ?? 72])
   checkMirror(where, rule, params, first)
 
   const weights: Record<string, string> = {}
@@ -81,7 +79,7 @@ export async function exportHtml(model: Model | Omit<Model, 'provenance'>, optio
   const { at, cells } = packState(await first.data(), first.shape.slice(1), first.backend)
   return pageOf(title, automatonOf(rule), {
     rule, filters, sums: pageSums(rule), names, channelNames: channelNames(rule.channels, names),
-    classColours: classColours.map(colour => colour.map(v => Math.round(255 * v))), brightness, seed, from, started: start !== undefined,
+    classColours: classColours.map(colour => colour.map(v => Math.round(255 * v))), brightness, seed, from: seedFrom(rule), started: (start ?? starts) !== undefined,
     start: { height, width, at: [...at], values: base64Of(cells) }, weights,
   })
 }

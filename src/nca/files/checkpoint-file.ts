@@ -20,7 +20,7 @@ import { packState, SparseState } from '../training/sparse-state.ts'
 import type { Trainer, TrainerState } from '../training/trainer.ts'
 import { byteLimit } from './limits.ts'
 import { limitKinds, type SafetensorsEntry, type SafetensorsLimits } from './safetensors.ts'
-import { decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.ts'
+import { checkTexts, decodeTree, encodeTree, inFile, Stored, wrongValue } from './tree-file.ts'
 
 const checkpointFormat = 'cellgrad checkpoint 1'
 
@@ -31,8 +31,7 @@ const reserved = ['format', 'tree']
 export async function encodeCheckpoint<P>(
   state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {
-  const own = reserved.find(name => name in metadata)
-  if (own) throw new Error(`encodeCheckpoint: metadata cannot have ${own}, which the file uses itself.`)
+  checkTexts('encodeCheckpoint', 'metadata', metadata, reserved)
   checkState('encodeCheckpoint: state', state)
   const pool = await packPool(state.pool)
   const { examples, ...rest } = state

@@ -29,7 +29,7 @@ export type PixelLimit = {
 export const byteKinds: Kinds<ByteLimit> = { maxBytes: wholeFrom(1) }
 const byteOptions = keysOf<ByteLimit>(byteKinds)
 export const pixelKinds: Kinds<PixelLimit> = { maxPixels: wholeFrom(1) }
-const pixelOptions = keysOf<PixelLimit>(pixelKinds)
+const pixelOptions = /* @__PURE__ */ keysOf<PixelLimit>(pixelKinds)
 
 /** The byte limit that the options of `where` set. */
 export function byteLimit(where: string, options: ByteLimit): number {

@@ -2,6 +2,7 @@
  * Trained models as bytes: a safetensors file of the tree of parameters (`tree-file.ts`), with the rule as JSON in its
  * metadata field `rule` and, beside it, the provenance of the model. If the rule lives in latents, the field `autoencoder`
  * describes the autoencoder, whose parameters are under `codec`; if it begins on coarse grids, the field `cascade` has its stages.
+ * Examples of first states are under `starts`.
  *
  * A model is checked against its rule when it is written and when it is read: it must have every parameter of the rule and no
  * other, of the right shapes, all of one floating type, and every number finite.
@@ -9,7 +10,7 @@
 import { checkData } from '../../backends/fields.ts'
 import type { Backend, DType } from '../../backends/backend.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { check, checkOptions, isObject, keysOf, show, type Options } from '../../backends/options.ts'
+import { checkOptions, keysOf, type Options } from '../../backends/options.ts'
 import { defaultBackend, placementKinds, tensor, type Placement } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
 import { cascadeField, type Stage } from '../cascade.ts'
@@ -17,8 +18,9 @@ import { checkCodec, defineAutoencoder, type Autoencoder, type AutoencoderParams
 import { checkParams } from '../rule/check-params.ts'
 import { defineRule } from '../rule/define.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
-import { limitKinds, type SafetensorsEntry, type SafetensorsLimits } from './safetensors.ts'
-import { decodeTree, encodeTree, inFile, metadataJson, Stored, wrongValue } from './tree-file.ts'
+import { limitKinds, storedOptions, type SafetensorsEntry, type SafetensorsLimits, type StoredAs } from './safetensors.ts'
+import { checkStarts, type Starts } from './starts.ts'
+import { checkTexts, decodeTree, encodeTree, inFile, metadataJson, Stored, wrongValue } from './tree-file.ts'
 
 const modelFormat = 'cellgrad model 1'
 
@@ -32,6 +34,8 @@ export type Model = {
   readonly codec?: Codec
   /** The stages on coarse grids with which its rollouts begin, as it was trained; absent for a rule on one grid. */
   readonly cascade?: readonly Stage[]
+  /** Examples of first states, see `firstState`; absent for a rule that begins with one living cell. */
+  readonly starts?: Starts
 }
 
 /** The metadata fields that are not provenance. */
@@ -40,34 +44,31 @@ const reserved = ['format', 'tree', 'rule', 'autoencoder', 'cascade']
 /**
  * The bytes of a model file.
  *
- * @throws where the rule is code, the parameters do not fit it or are not finite, or provenance is not text or has a name
- *   that the file uses itself
+ * @param options the type in which numbers are stored, by default their own
+ * @throws where the rule is code, the parameters do not fit it, are not finite or are too large for that type, or provenance
+ *   is not text or has a name that the file uses itself
+ * @example await encodeModel({ rule, params, provenance: {} }, { dtype: 'float16' })   // half as large
  */
-export async function encodeModel({ rule, params, provenance, codec, cascade }: Model): Promise<Uint8Array> {
+export async function encodeModel(model: Model, options: StoredAs = {}): Promise<Uint8Array> {
+  checkOptions('encodeModel', options, storedOptions)
+  const { rule, params, provenance, codec, cascade, starts } = model
   if (rule?.type !== 'data') {
     throw new Error(
       'encodeModel: the rule is not data (defineRule), and only data can be stored; keep the params '
         + 'of other rules with encodeCheckpoint or encodeSafetensors.',
     )
   }
-  checkParams('encodeModel', rule, params)
-  if (codec) checkCodec('encodeModel', rule, codec, params.update.w1)
+  checkModel('encodeModel', model)
   const stages = cascade && checkData('encodeModel: cascade', cascadeField, cascade)
-  check(isObject(provenance), 'encodeModel', 'provenance', provenance, 'an object of texts')
-  for (const [name, text] of Object.entries(provenance)) {
-    if (reserved.includes(name)) {
-      throw new Error(`encodeModel: provenance cannot be called ${name}, which the file uses itself.`)
-    }
-    if (typeof text !== 'string') throw new Error(`encodeModel: provenance.${name} is ${show(text)}, expected text.`)
-  }
+  checkTexts('encodeModel', 'provenance', provenance, reserved)
   const metadata = {
     ...provenance, format: modelFormat, rule: JSON.stringify(rule), ...(codec && { autoencoder: JSON.stringify(codec.autoencoder) }),
     ...(stages && { cascade: JSON.stringify(stages) }),
   }
-  const tree = codec ? { ...params, codec: codec.params } : params
+  const tree = { ...params, ...(codec && { codec: codec.params }), ...(starts && { starts }) }
   return encodeTree({ tree, metadata, where: 'encodeModel' }, (path, entry) => {
     checkFinite('encodeModel', path, entry, entry.dtype)
-  })
+  }, options)
 }
 
 /** The backend and type that the parameters should have, and the limits of the file. */
@@ -89,23 +90,35 @@ export function decodeModel(bytes: Uint8Array, where = 'input', options: ModelOp
   checkOptions('decodeModel', options, modelOptions)
   const { maxBytes, maxHeaderBytes, ...placement } = options
   const { tree, metadata } = decodeTree(bytes, modelFormat, where, { maxBytes, maxHeaderBytes })
-  const { format: _format, tree: _tree, rule: _rule, autoencoder, cascade: _cascade, ...provenance } = metadata
+  const { format: _format, tree: _tree, rule: _rule, autoencoder, cascade, ...provenance } = metadata
   return inFile(where, () => scope(() => {
     const rule = defineRule(metadataJson(metadata, 'rule', where) as DataRule)
-    const { codec: learnt, ...params } = mapTree(tree, (leaf, path) => {
+    const { codec: learnt, starts, ...params } = mapTree(tree, (leaf, path) => {
       if (!(leaf instanceof Stored)) return leaf
       const { backend, dtype } = placeOf(leaf.entry, placement)
       checkFinite(where, path, leaf.entry, dtype)
       return tensor(leaf.entry.data, { shape: leaf.shape, backend, dtype })
-    }) as DataParams & { readonly codec?: AutoencoderParams }
-    checkParams(where, rule, autoencoder === undefined && learnt ? { ...params, codec: learnt } : params)
-    const cascade = metadata.cascade === undefined ? null : checkData('cascade', cascadeField, metadataJson(metadata, 'cascade', where))
-    const model = { rule, params, provenance, ...(cascade && { cascade }) }
-    if (autoencoder === undefined) return model
-    const codec = { autoencoder: defineAutoencoder(metadataJson(metadata, 'autoencoder', where) as Autoencoder), params: learnt! }
-    checkCodec(where, rule, codec, params.update.w1)
-    return { ...model, codec }
+    }) as DataParams & { readonly codec?: AutoencoderParams; readonly starts?: Starts }
+    const inLatents = autoencoder !== undefined
+    const stages = cascade !== undefined && checkData('cascade', cascadeField, metadataJson(metadata, 'cascade', where))
+    const model: Model = {
+      rule, params: learnt && !inLatents ? { ...params, codec: learnt } as DataParams : params, provenance,
+      ...(starts && { starts }), ...(stages && { cascade: stages }),
+      ...(inLatents && {
+        codec: { autoencoder: defineAutoencoder(metadataJson(metadata, 'autoencoder', where) as Autoencoder), params: learnt! },
+      }),
+    }
+    checkModel(where, model)
+    return model
   }, 'decodeModel()'))
+}
+
+/** Throws unless the parts of a model fit its rule. */
+function checkModel(where: string, { rule, params, codec, starts }: Model): void {
+  checkParams(where, rule, params)
+  const like = params.update.w1
+  if (codec) checkCodec(where, rule, codec, like)
+  if (starts) checkStarts(where, rule, starts, like)
 }
 
 /** The backend and the type of a tensor that is read: the type asked for, else that of the file. */

@@ -14,11 +14,13 @@
  *
  * Tensors are copied in the machine's own byte order, which is little-endian wherever JavaScript engines run.
  */
-import { checkOptions, inLine, keysOf, quoted, wholeFrom, type Kinds } from '../../backends/options.ts'
+import { bytesOf, dtypeOf, hostArray, sizeOf, type Data } from '../../backends/backend.ts'
+import { checkOptions, inLine, isObject, isWhole, keysOf, oneOf, quoted, wholeFrom, type Kinds, type Options } from '../../backends/options.ts'
+import { fromHalf, toHalf } from './half.ts'
 import { parseJson } from './json.ts'
 import { byteKinds, byteLimit, checkBytes, type ByteLimit } from './limits.ts'
 
-/** The element types that are read and written. */
+/** The element types of entries. Tensors of a file that are float16 or bfloat16 become entries in float32, exactly. */
 export type SafetensorsDtype = 'float32' | 'float64' | 'int32' | 'uint32'
 
 /** One tensor as plain data: `data` is the typed array of `dtype`, its length the product of `shape`. */
@@ -34,12 +36,28 @@ export interface SafetensorsFile {
   readonly metadata: Record<string, string>
 }
 
-const dtypes = {
-  float64: { code: 'F64', array: Float64Array },
-  float32: { code: 'F32', array: Float32Array },
-  int32: { code: 'I32', array: Int32Array },
-  uint32: { code: 'U32', array: Uint32Array },
+/** The element types of files: the type of their entry, and bytes per number in the file. */
+const codes = {
+  F64: { dtype: 'float64', width: 8 },
+  F32: { dtype: 'float32', width: 4 },
+  I32: { dtype: 'int32', width: 4 },
+  U32: { dtype: 'uint32', width: 4 },
+  F16: { dtype: 'float32', width: 2 },
+  BF16: { dtype: 'float32', width: 2 },
 } as const
+
+type Code = keyof typeof codes
+
+/** How tensors are stored. */
+export type StoredAs = {
+  /**
+   * 'float16' stores float32 and float64 numbers in half precision: rounded to 11 significant bits, to multiples of 2^−24 below
+   * 2^−14, and at most 65504. Reading gives float32. By default numbers are stored as they are.
+   */
+  readonly dtype?: 'float16'
+}
+
+export const storedOptions: Options = keysOf<StoredAs>({ dtype: oneOf(['float16']) })
 
 /** How large a file may be. */
 export type SafetensorsLimits = ByteLimit & {
@@ -62,25 +80,32 @@ const deepestHeader = 3
 /**
  * Encodes tensors and metadata as the bytes of a safetensors file.
  *
- * @throws if an entry's data is not of its dtype and shape, or an entry is called `__metadata__`
+ * @throws if an entry's data is not of its dtype and shape, an entry is called `__metadata__`, or a number is too large for
+ *   half precision
  * @example encodeSafetensors({ 'update.w1': { dtype: 'float32', shape: [48, 128], data } }, { format: '1' })
+ * @example encodeSafetensors(entries, {}, { dtype: 'float16' })   // half as large
  */
 export function encodeSafetensors(
   entries: Readonly<Record<string, SafetensorsEntry>>,
   metadata: Readonly<Record<string, string>> = {},
+  options: StoredAs = {},
 ): Uint8Array {
-  const sorted = Object.entries(entries).sort(([a, x], [b, y]) => width(y.dtype) - width(x.dtype) || compare(a, b))
+  checkOptions('encodeSafetensors', options, storedOptions)
+  const codeOf = (dtype: SafetensorsDtype): Code => (
+    options.dtype && dtype.startsWith('float') ? 'F16' : codeNames.find(code => codes[code].dtype === dtype)!)
+  const sorted = Object.entries(entries).map(([name, entry]) => ({ name, code: codeOf(entry.dtype), ...entry }))
+    .sort((a, b) => codes[b.code].width - codes[a.code].width || compare(a.name, b.name))
   // The JSON is put together by hand because objects reorder names that look like numbers.
   const fields = [`"__metadata__":${jsonObject(Object.entries(metadata).sort(([a], [b]) => compare(a, b)))}`]
   let end = 0
-  for (const [name, { dtype, shape, data }] of sorted) {
-    const size = byteLength(dtype, shape)
+  for (const { name, code, dtype, shape, data } of sorted) {
+    const size = byteLength(code, shape)
     if (name === '__metadata__') throw new Error('safetensors: a tensor cannot be called __metadata__')
-    if (!isCounts(shape) || !(data instanceof dtypes[dtype].array) || data.byteLength !== size) {
+    if (!isCounts(shape) || dtypeOf(data) !== dtype || data.length !== sizeOf(shape)) {
       const got = `${data.constructor.name} of ${data.length}`
       throw new Error(`safetensors: ${name} should be ${dtype} [${shape.join(',')}], but its data is ${got}`)
     }
-    const field = { dtype: dtypes[dtype].code, shape, data_offsets: [end, end + size] }
+    const field = { dtype: code, shape, data_offsets: [end, end + size] }
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(field)}`)
     end += size
   }
@@ -95,11 +120,21 @@ export function encodeSafetensors(
   bytes.fill(0x20, 8, 8 + headerLength)
   bytes.set(json, 8)
   let at = 8 + headerLength
-  for (const [, { data }] of sorted) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
+  for (const { name, code, data } of sorted) {
+    bytes.set(bytesIn(code !== 'F16' ? data : Uint16Array.from(data, x => {
+      const half = toHalf(x)
+      if (Math.abs(fromHalf(half) - x) === Infinity) { // if x itself is infinite, this is NaN
+        throw new Error(`safetensors: ${name} has ${x}, which is too large for float16 (at most 65504)`)
+      }
+      return half
+    })), at)
+    at += codes[code].width * data.length
   }
   return bytes
+}
+
+function bytesIn({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBufferLike>): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /**
@@ -116,14 +151,17 @@ export function decodeSafetensors(
   const maxBytes = byteLimit('decodeSafetensors', { maxBytes: limits.maxBytes })
   checkBytes('decodeSafetensors', bytes)
   try {
-    if (bytes.length > maxBytes) throw new Error(`${bytes.length} bytes are too many (at most ${maxBytes})`)
-    return decode(bytes, maxHeaderBytes)
+    return decode(bytes, maxHeaderBytes, maxBytes)
   } catch (cause) {
     throw new Error(`safetensors: ${where}: ${(cause as Error).message}`, { cause })
   }
 }
 
-function decode(bytes: Uint8Array, maxHeaderBytes: number): SafetensorsFile {
+function decode(bytes: Uint8Array, maxHeaderBytes: number, maxBytes: number): SafetensorsFile {
+  const limit = (size: number): void => {
+    if (size > maxBytes) throw new Error(`${size} bytes are too many (at most ${maxBytes})`)
+  }
+  limit(bytes.length)
   const { header, dataStart } = readHeader(bytes, maxHeaderBytes)
   const fields = Object.entries(header)
   const metadata = fields.find(([name]) => name === '__metadata__')?.[1] ?? {}
@@ -132,14 +170,27 @@ function decode(bytes: Uint8Array, maxHeaderBytes: number): SafetensorsFile {
   }
   const tensors = fields.filter(([name]) => name !== '__metadata__').map(([name, info]) => readInfo(name, info))
   checkLayout(tensors, bytes.length - dataStart)
+  limit(tensors.reduce((sum, tensor) => sum + bytesOf(tensor), dataStart)) // halves become twice their bytes
 
   // Object.fromEntries, because assigning to a tensor called `__proto__` would not add an entry.
-  const entries = Object.fromEntries(tensors.map(({ name, dtype, shape, begin, end }) => {
-    const copy = new Uint8Array(end - begin) // a copy is aligned, which the file's own bytes need not be
-    copy.set(bytes.subarray(dataStart + begin, dataStart + end))
-    return [name, { dtype, shape, data: new dtypes[dtype].array(copy.buffer) }]
-  }))
+  const entries = Object.fromEntries(tensors.map(({ name, code, dtype, shape, begin, end }) => (
+    [name, { dtype, shape, data: numbersOf(code, bytes.subarray(dataStart + begin, dataStart + end)) }])))
   return { entries, metadata: metadata as Record<string, string> }
+}
+
+/** The numbers of a tensor, copied: the copy is aligned, which the file's own bytes need not be. */
+function numbersOf(code: Code, bytes: Uint8Array): Data {
+  const { dtype, width } = codes[code]
+  const data = hostArray(dtype, bytes.length / width), own = bytesIn(data)
+  if (width > 2) own.set(bytes)
+  else {
+    for (let i = 0; i < data.length; i++) {
+      const half = bytes.subarray(2 * i, 2 * i + 2)
+      if (code === 'F16') data[i] = fromHalf(half[0] + 256 * half[1])
+      else own.set(half, 4 * i + 2) // bfloat16 is the upper half of a float32
+    }
+  }
+  return data
 }
 
 function readHeader(
@@ -149,11 +200,7 @@ function readHeader(
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
   if (length > maxHeaderBytes) throw new Error(`header of ${length} bytes is too long (at most ${maxHeaderBytes})`)
   if (8 + length > bytes.length) throw new Error(`header of ${length} bytes does not fit into ${bytes.length} bytes`)
-  const json = readUtf8(bytes.subarray(8, 8 + length))
-  const header = readJson(json)
-  const duplicate = findDuplicateKey(json)
-  if (duplicate !== undefined) throw new Error(`${show(duplicate)} occurs twice in the header`)
-  return { header, dataStart: 8 + length }
+  return { header: readJson(readUtf8(bytes.subarray(8, 8 + length))), dataStart: 8 + length }
 }
 
 function readUtf8(bytes: Uint8Array): string {
@@ -167,14 +214,17 @@ function readUtf8(bytes: Uint8Array): string {
 function readJson(text: string): Record<string, unknown> {
   try {
     if (text[0] === '{') return parseJson(text, deepestHeader) as Record<string, unknown>
-  } catch {
-    // reported below, in the same words
+  } catch (error) {
+    const { message } = error as Error
+    if (message.endsWith('twice')) throw new Error(`header ${message}`)
+    // other mistakes are reported below, in the same words
   }
   throw new Error(`header is not a JSON object of tensors (starts with ${quoted(text.slice(0, 20))})`)
 }
 
 interface TensorInfo {
   readonly name: string
+  readonly code: Code
   readonly dtype: SafetensorsDtype
   readonly shape: readonly number[]
   readonly begin: number
@@ -182,23 +232,20 @@ interface TensorInfo {
 }
 
 function readInfo(name: string, info: unknown): TensorInfo {
-  const { dtype: code, shape, data_offsets: offsets } = isObject(info) ? info : {}
-  const dtype = dtypeNames.find(key => dtypes[key].code === code)
-  if (dtype === undefined) {
-    const known = dtypeNames.map(key => dtypes[key].code).join(', ')
-    throw new Error(`${show(name)} has dtype ${show(code)}, expected one of ${known}`)
-  }
+  const { dtype: told, shape, data_offsets: offsets } = isObject(info) ? info : {}
+  const code = codeNames.find(known => known === told)
+  if (!code) throw new Error(`${show(name)} has dtype ${show(told)}, expected one of ${codeNames.join(', ')}`)
   if (!isCounts(shape)) throw new Error(`${show(name)} has shape ${show(shape)}, expected non-negative integers`)
   if (!isCounts(offsets) || offsets.length !== 2) {
     throw new Error(`${show(name)} has data_offsets ${show(offsets)}, expected [begin, end]`)
   }
   const [begin, end] = offsets as [number, number]
-  const size = byteLength(dtype, shape)
+  const size = byteLength(code, shape)
   if (!Number.isSafeInteger(size)) throw new Error(`${show(name)} has shape ${show(shape)}, which is too large`)
   if (end - begin !== size) {
     throw new Error(`${show(name)} has ${end - begin} bytes, but ${code} ${show(shape)} needs ${size}`)
   }
-  return { name, dtype, shape, begin, end }
+  return { name, code, dtype: codes[code].dtype, shape, begin, end }
 }
 
 /** The tensors must tile the data: no overlap, no gap, nothing left over, nothing outside. */
@@ -213,40 +260,11 @@ function checkLayout(tensors: readonly TensorInfo[], dataLength: number): void {
   if (covered < dataLength) throw new Error(`${dataLength - covered} bytes after the last tensor belong to none`)
 }
 
-/**
- * The first key that occurs twice in one object of the JSON text. `JSON.parse` silently keeps the last; a reader that
- * keeps the first would see another file. The text is known to be valid, so a key is the string before a colon.
- */
-function findDuplicateKey(json: string): string | undefined {
-  const seen: Set<string>[] = []
-  let lastString = ''
-  for (let i = 0; i < json.length; i++) {
-    const char = json[i]
-    if (char === '{') seen.push(new Set())
-    else if (char === '}') seen.pop()
-    else if (char === '"') {
-      const start = i
-      for (i++; json[i] !== '"'; i++) if (json[i] === '\\') i++
-      lastString = json.slice(start, i + 1)
-    } else if (char === ':') {
-      const key = JSON.parse(lastString) as string
-      const keys = seen.at(-1)!
-      if (keys.has(key)) return key
-      keys.add(key)
-    }
-  }
-  return undefined
-}
-
-const dtypeNames = Object.keys(dtypes) as SafetensorsDtype[]
-
-function width(dtype: SafetensorsDtype): number {
-  return dtypes[dtype].array.BYTES_PER_ELEMENT
-}
+const codeNames = Object.keys(codes) as Code[]
 
 /** Not a safe integer if the product overflows. */
-function byteLength(dtype: SafetensorsDtype, shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, width(dtype))
+function byteLength(code: Code, shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, codes[code].width)
 }
 
 function compare(a: string, b: string): number {
@@ -257,12 +275,8 @@ function jsonObject(entries: readonly (readonly [string, unknown])[]): string {
   return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function isCounts(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 0)
+  return Array.isArray(value) && value.every(n => isWhole(n))
 }
 
 /** A value from the file for a message: as JSON, shortened, and without control characters for a terminal. */

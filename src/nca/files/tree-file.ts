@@ -8,11 +8,11 @@
  * A tensor that occurs in several places is stored once. Whatever is written can be read back: values that JSON would drop or
  * change are refused. So is a file with a tensor that its tree does not mention.
  */
-import { show } from '../../backends/options.ts'
+import { check, isObject, show } from '../../backends/options.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { deepestTree, mapTree } from '../../tensor/tree.ts'
 import { parseJson } from './json.ts'
-import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsLimits } from './safetensors.ts'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsLimits, type StoredAs } from './safetensors.ts'
 
 /** A tensor of a file, as a leaf of its tree: on the host, not yet on a backend. */
 export class Stored {
@@ -38,14 +38,11 @@ export type TreeFile = {
 /**
  * The bytes of a tree's file. `judge` sees every tensor before it is written.
  *
- * @throws where a leaf is neither a tensor nor JSON, and where metadata is not text
+ * @throws where a leaf is neither a tensor nor JSON
  */
 export async function encodeTree(
-  { tree, metadata, where }: TreeFile, judge: (path: string, entry: SafetensorsEntry) => void = () => {},
+  { tree, metadata, where }: TreeFile, judge: (path: string, entry: SafetensorsEntry) => void = () => {}, options: StoredAs = {},
 ): Promise<Uint8Array> {
-  for (const [name, text] of Object.entries(metadata)) {
-    if (typeof text !== 'string') throw new Error(`${where}: metadata.${name} is ${show(text)}, expected text.`)
-  }
   const names = new Map<Tensor, string>()
   const references = mapTree(tree, (leaf, path) => {
     if (!(leaf instanceof Tensor)) return json(leaf, path, where)
@@ -57,7 +54,16 @@ export async function encodeTree(
     entries[name] = { dtype: t.dtype, shape: t.shape, data: await t.data() }
     judge(name, entries[name])
   }
-  return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) })
+  return encodeSafetensors(entries, { ...metadata, tree: JSON.stringify(references) }, options)
+}
+
+/** Throws unless these are texts by name, without the names that the file uses itself. */
+export function checkTexts(where: string, called: string, texts: unknown, reserved: readonly string[]): void {
+  check(isObject(texts), where, called, texts, 'an object of texts')
+  for (const [name, text] of Object.entries(texts as object)) {
+    if (reserved.includes(name)) throw new Error(`${where}: ${called} cannot be called ${name}, which the file uses itself.`)
+    check(typeof text === 'string', where, `${called}.${name}`, text, 'text')
+  }
 }
 
 /** A leaf that JSON keeps exactly. */
@@ -84,7 +90,7 @@ export function decodeTree(bytes: Uint8Array, format: string, where: string, lim
   const used = new Set<unknown>()
   const build = (node: unknown): unknown => {
     if (Array.isArray(node)) return node.map(build)
-    if (typeof node !== 'object' || node === null) return node
+    if (!isObject(node)) return node
     if (!('$tensor' in node)) return Object.fromEntries(Object.entries(node).map(([name, x]) => [name, build(x)]))
     const leaf = stored.get(String(node.$tensor))
     if (!leaf) throw new Error(`${where} has no tensor ${show(node.$tensor)}, which its tree names.`)
@@ -125,7 +131,7 @@ export function wrongValue(
     let rest = i
     const at = shape.toReversed().map(n => {
       const along = rest % n
-      rest = Math.floor(rest / n)
+      rest = (rest - along) / n
       return along
     })
     return `${path} is ${data[i]} at [${at.toReversed().join(', ')}], expected ${expected}.`

@@ -22,7 +22,7 @@ export const logOp: Op<null> = unary('log', (o, x) => { for (let i = 0; i < o.le
   { uses: [0], grad: (g, { inputs: [x] }) => div(g, x) }, { wgsl: 'logarithm(a)' })
 
 /** log1p: ln(1 + x); derivative 1/(1 + x). */
-export const log1pOp: Op<null> = unary('log1p', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log1p(x[i]) },
+export const log1pOp: Op<null> = /* @__PURE__ */ unary('log1p', (o, x) => { for (let i = 0; i < o.length; i++) o[i] = Math.log1p(x[i]) },
   { uses: [0], grad: (g, { inputs: [x] }) => div(g, add(1, x)) }, { wgsl: 'logarithmOfOneAnd(a)' })
 
 /** sqrt: √x; derivative 1/(2√x). */

@@ -28,7 +28,7 @@ import { cellsAlong, type Padding, type Windows } from '../../backends/window.ts
 const outside = 0x80000000
 
 /** The tap of the greatest value. inputs: x [b,h,w,c]. */
-export const winningTapOp: Op<Windows> = defineOp<Windows>({
+export const winningTapOp: Op<Windows> = /* @__PURE__ */ defineOp<Windows>({
   name: 'winningTap',
   infer: ([x]) => ({ shape: x.shape, dtype: 'uint32' }),
   cpu: ([x], out, { inputs: [{ shape: [b, , , n] }], attrs }) => {

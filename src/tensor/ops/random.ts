@@ -41,7 +41,7 @@ function drawWgsl({ out, scalars: [k0, k1] }: Call<Drawn>, wgsl: string, functio
 }
 
 /** bits: scalars [k0, k1]. */
-export const bitsOp: Op<Drawn> = defineOp<Drawn>({
+export const bitsOp: Op<Drawn> = /* @__PURE__ */ defineOp<Drawn>({
   name: 'bits',
   infer: (_, drawn) => drawn,
   cpu: (_, out, { scalars: [k0, k1] }) => { for (let i = 0; i < out.length; i++) out[i] = wordAt(k0, k1, 0, i) },

@@ -77,7 +77,7 @@ export const argExtremeOp: Op<{ axis: number; sign: 1 | -1 }> = defineOp<{ axis:
 })
 
 /** logSumExp over an axis, which stays with size 1. */
-export const logSumExpOp: Op<{ axis: number }> = defineOp<{ axis: number }>({
+export const logSumExpOp: Op<{ axis: number }> = /* @__PURE__ */ defineOp<{ axis: number }>({
   name: 'logSumExp',
   infer: ([x], { axis }) => ({ shape: withSize(x.shape, axis, 1), dtype: x.dtype }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis } }) => {

@@ -1,15 +1,16 @@
 /**
  * Runs a rule and makes pictures of it: one by one, as a GIF, or as a film strip.
  */
+import { seedFrom } from '../nca/files/starts.ts'
 import { viewOf, type View } from '../nca/files/view.ts'
 import { checkImage, checkPictureSize, filmStrip, mostPixels, stripSize, upscale, type Image } from '../nca/files/image.ts'
-import { damageMask, erase, wholeDamage, type Damage } from '../nca/training/damage.ts'
-import { channelCount } from '../nca/rule/channels.ts'
+import { damagedBut, damageMask, wholeDamage, type Damage } from '../nca/training/damage.ts'
 import type { DataParams, DataRule, Params, Rule } from '../nca/rule/types.ts'
 import { seed } from '../nca/state.ts'
 import { rollout } from '../nca/step.ts'
 import { checkKey, foldIn, type Key } from '../tensor/key.ts'
 import { scope, supersede } from '../tensor/lifetime.ts'
+import { showShape } from '../tensor/shape.ts'
 import {
   callable, check, checkOptions, isObject, isWhole, keysOf, later, numberFrom, required, wholeFrom, type Kinds,
 } from '../backends/options.ts'
@@ -40,7 +41,7 @@ export type PlayOptions = {
   view?: View
   /** Rotation of what cells sense, in radians; default 0. */
   angle?: number
-  /** Erases a part of the pattern once, after this number of steps, a whole number ≥ 0; default never. */
+  /** Erases a part of the pattern once, after this number of steps, a whole number ≥ 0, except its frozen channels; on planes only. Default never. */
   damageAt?: number
   /** The part that is erased, default `visibleCircle`. */
   damage?: Damage
@@ -125,15 +126,15 @@ async function* moments<R extends Rule>(
   const shown = new Set(at)
   const last = at.reduce((most, step) => Math.max(most, step), 0)
   const stops = [...new Set(shown).add(damageAt ?? last)].sort((a, b) => a - b)
-  const from = channelCount(rule.channels) > 3 ? 3 : 0 // the seed of a rule without alpha is 1 in all channels
-  let x = start ?? seed(rule, { height: size, width: size, from, like: someTensor(params) })
+  let x = start ?? seed(rule, { height: size, width: size, from: seedFrom(rule), like: someTensor(params) })
+  check(damageAt === undefined || x.shape.length === 4, 'play', 'damageAt', damageAt, `none, since ${showShape(x.shape)} is no plane`)
   let t = 0
   try {
     for (const stop of stops.filter(n => n <= last)) {
       const next = scope(() => {
         const y = rollout(rule, params, x, key, { steps: stop - t, from: t, angle })
         if (stop !== damageAt || stop === 0) return y
-        return erase(y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend))
+        return damagedBut(rule, y, damageMask(foldIn(key, notAStep), damage, 1, y.shape[1], y.shape[2], y.backend))
       }, 'a step of play()')
       if (x !== start && x !== next) supersede(x, null, 'was superseded by the next step of play()')
       x = next

@@ -25,7 +25,7 @@ export const studioFolder: string = join(dirname(manifest), 'dist', 'studio')
 export type Asset = {
   /** 'lady-beetle' */
   readonly name: string
-  /** '🐞' */
+  /** '🐞'; '' where it shows no emoji. */
   readonly character: string
   readonly path: string
 }
@@ -35,9 +35,9 @@ export function bundledEmoji(): Promise<Asset[]> {
   return assets('emoji', '.png')
 }
 
-/** The bundled models, by name. */
-export function bundledModels(): Promise<Asset[]> {
-  return assets('models', '.safetensors')
+/** The bundled models, by name: those of emoji, then those of claims, which have no character. */
+export async function bundledModels(): Promise<Asset[]> {
+  return [...await assets('models', '.safetensors'), ...await assets('claims', '.safetensors')]
 }
 
 /** The path of a bundled experiment by its name, `learned-filters`, or its recipe's, `learnedFilters`; undefined for other words. */
@@ -77,7 +77,7 @@ export function findAsset(list: readonly Asset[], what: string): Asset | undefin
 
 /** '🦋 butterfly, 🎄 christmas-tree, …' */
 export function listAssets(list: readonly Asset[]): string {
-  return list.map(({ name, character }) => `${character} ${name}`).join(', ')
+  return list.map(({ name, character }) => `${character} ${name}`.trim()).join(', ')
 }
 
 /**

@@ -43,6 +43,12 @@ it('is trained, and a run that was stopped ends with the same bits', async () =>
   for (const name of ['model', 'best']) expect((await readModel(folder('whole', `${name}.safetensors`))).cascade).toEqual(stages)
 })
 
+/** Writes the model of a run with an example of its input, to be played. */
+async function withExample(run: string, side: number): Promise<void> {
+  const model = await readModel(folder(run, 'model.safetensors'))
+  await saveModel(folder('played.safetensors'), { ...model, starts: { input: uniform(key(9), [1, side, side, 1]) } })
+}
+
 it('is judged, compared, applied and played beginning on its coarse grids', async () => {
   /** The results of commands on a run. */
   const all = async (run: string): Promise<unknown[]> => {
@@ -53,7 +59,8 @@ it('is judged, compared, applied and played beginning on its coarse grids', asyn
     }
     await did('predict', run, 'photos/1.png', '--steps', '4', '--out', 'given')
     await did('predict', run, '--out', 'own')
-    await did('grow', run, '--size', '8', '--steps', '4', '--scale', '1', '--out', 'grown.png')
+    await withExample(run, 8)
+    await did('grow', 'played.safetensors', '--steps', '4', '--scale', '1', '--out', 'grown.png')
     const pictures = ['given/1.png', ...(await readdir(folder('own'))).map(name => `own/${name}`), 'grown.png']
     return [
       await did('evaluate', run, '--seeds', '1', '--format', 'json'), await did('evaluate', run, '--runs', '2'),
@@ -69,7 +76,8 @@ it('is judged, compared, applied and played beginning on its coarse grids', asyn
   for (const name of ['best', 'model']) await saveModel(folder('half', `${name}.safetensors`), model)
   await saveModel(folder('whole', 'model.safetensors'), model)
   expect(await all('half')).toEqual(await all('whole'))
-  expect(await cellgrad('grow', 'whole', '--size', '9', '--steps', '4')).toMatchObject({ status: 1, err: 'cascade: the size of the grid is "9×9", expected sides that are multiples of 4, the scale of a stage.\n' })
+  await withExample('whole', 9)
+  expect(await cellgrad('grow', 'played.safetensors', '--steps', '4')).toMatchObject({ status: 1, err: 'cascade: the size of the grid is "9×9", expected sides that are multiples of 4, the scale of a stage.\n' })
   expect(await cellgrad('export', 'whole', '--html', 'page.html')).toMatchObject({ status: 1, err: expect.stringContaining('expected none: the cells of a page are on one grid.') })
 })
 

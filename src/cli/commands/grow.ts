@@ -7,14 +7,14 @@ import type { Image } from '../../nca/files/image.ts'
 import { inStages } from '../../nca/cascade.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { shrinking } from '../../nca/latent/autoencoder.ts'
-import { latentView } from '../../nca/latent/latent-task.ts'
 import { key } from '../../tensor/key.ts'
 import { play, saveGif, writeFilmStrip, type PlayOptions } from '../../node/animation.ts'
 import { readModel } from '../../node/model.ts'
 import { backendMeanings, backendNames } from '../../experiment/config/computers.ts'
 import { computing } from '../input/computer.ts'
 import { signals } from '../terminal/interrupt.ts'
-import { checkOut, gridOf, modelPath, mostCells } from '../run/models.ts'
+import { checkOut, modelPath } from '../run/models.ts'
+import { beginningOf, viewOfModel } from '../run/played.ts'
 import { say } from '../terminal/output.ts'
 import { block, isLive, pictureLines } from '../terminal/screen.ts'
 import { argument, command, flag, type Command, type Given } from '../input/command.ts'
@@ -23,6 +23,7 @@ const args: ArgsDef = {
   model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)'),
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
+  example: flag('n|name', 'Which example of the file, or which condition, it begins with (default: 0)'),
   seed: flag('n', 'Seed of the randomness, which decides when cells update (default: 0)'),
   backend: flag('name', `What computes: ${backendMeanings} (default: cpu)`),
   angle: flag('degrees', 'Rotates what cells sense, and with it the pattern (default: 0)'),
@@ -53,7 +54,7 @@ export const grow: Command = command('grow', 'Grow a pattern from one cell with 
     scale: number('scale', 4, { least: 1, most: most.scale }),
   }
   const options = {
-    steps, damageAt, size: number('size', 0, { least: 1, most: mostCells }),
+    steps, damageAt,
     key: key(number('seed', 0, { least: 0, most: Number.MAX_SAFE_INTEGER })),
     angle: number('angle', 0, { least: -1e6, most: 1e6, whole: false }) * Math.PI / 180,
   }
@@ -62,36 +63,42 @@ export const grow: Command = command('grow', 'Grow a pattern from one cell with 
   await computing({ backend: given.oneOf('backend', backendNames, 'cpu') }, async ({ backend, name }) => {
     // Pictures have 8 bits a channel: what was trained in float64 is played in float32, fast and on any backend.
     const model = await readModel(path, { backend, dtype: 'float32' })
-    const { rule, codec } = model
-    const sized = { ...options, size: options.size || gridOf(model, path), ...(codec && { view: latentView(rule, codec) }) }
-    if (out !== undefined) checkPixels(given, out, { ...sized, size: sized.size * (codec ? shrinking(codec.autoencoder) : 1) }, pictures)
+    const { sizes, state } = beginningOf(given, model, path)
+    if (out !== undefined) checkPixels(given, out, pixelsOf(model, sizes), options.steps, pictures)
+    const played = { ...options, start: state(), view: viewOfModel(model), size: sizes.at(-1)! }
     if (given.text.backend !== undefined) say(`Computing on: ${name}`)
-    await show(model, sized)
+    await show(model, played)
     if (out === undefined) return
-    await write(out, model, sized, pictures)
+    await write(out, model, played, pictures)
     say(out)
   })
 }, { damage: halfTime })
 
+/** Pixels of a picture: one for each cell in view, or those of the decoded image. */
+function pixelsOf({ codec }: Model, sizes: readonly number[]): number {
+  return sizes.slice(-2).reduce((a, b) => a * b) * (codec ? shrinking(codec.autoencoder) ** 2 : 1)
+}
+
 /** Refuses pictures that would be too large for the memory. */
-function checkPixels({ refuse }: Given, out: string, { size, steps }: PlayOptions, { strip, columns, every, scale }: Pictures): void {
+function checkPixels({ refuse }: Given, out: string, each: number, steps: number, { strip, columns, every, scale }: Pictures): void {
   const isGif = extname(out) === '.gif'
   const count = isGif ? Math.ceil(steps / every) + 1 : columns * Math.ceil(strip / columns)
   const bound = isGif ? most.gifPixels : most.pixels
-  const pixels = count * (size * scale) ** 2
+  const pixels = count * each * scale ** 2
   if (pixels <= bound) return
   refuse(`${out} would have ${pixels} pixels, at most ${bound} are possible; choose a smaller --scale${isGif ? ', a smaller --size or a larger --every' : ', --size or --strip'}`)
 }
 
 /** Plays in the terminal; another output gets a line now and then. Ends early if the output can no longer be written. */
 async function show({ rule, params, codec, cascade }: Model, options: PlayOptions): Promise<void> {
+  const visibles = codec ? 'pixels' : rule.channels.rgba === 4 ? 'cells' : null // what is always opaque is not counted
   const output = process.stdout, runs = inStages(rule, cascade)
   let lost = false
   output.once('error', () => { lost = true })
   if (!isLive(output)) {
     for await (const { step, image } of play(runs, params, { ...options, every: Math.ceil(options.steps / 10) })) {
       if (lost) return
-      say(`step ${step}/${options.steps}  ${visible(image)} ${codec ? 'pixels' : 'cells'}`)
+      say(`step ${step}/${options.steps}${visibles ? `  ${visible(image)} ${visibles}` : ''}`)
     }
     return
   }

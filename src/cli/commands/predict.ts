@@ -7,8 +7,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ArgsDef } from 'citty'
-import { didYouMean, isObject } from '../../backends/options.ts'
-import { parseJson } from '../../nca/files/json.ts'
+import { didYouMean } from '../../backends/options.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { arrayIn, isArray, stemOf } from '../../node/data/named.ts'
 import { readModel } from '../../node/model.ts'
@@ -16,14 +15,15 @@ import { loadRunConfig } from '../input/config-file.ts'
 import { argument, command, flag, type Command, type Given } from '../input/command.ts'
 import { UsageError } from '../input/usage.ts'
 import { modelOf } from '../run/judge.ts'
+import { modelPath } from '../run/models.ts'
 import { stepsOf } from '../run/lesson.ts'
-import { predictFile, type Applied } from '../run/predicted.ts'
+import { askedOf, predictFile, type Applied } from '../run/predicted.ts'
 import { predictOwn } from '../run/predicted-own.ts'
 import { files } from '../run/run-folder.ts'
 import { comparedOf } from '../run/uncertain.ts'
 
 const args: ArgsDef = {
-  model: argument('A model, or the folder of a run', { required: true }),
+  model: argument('A trained model: its file, its name if bundled, or the folder of a run', { required: true }),
   'input…': argument('Pictures (PNG, JPEG, WebP, GIF, BMP), volumes (.nii, .nii.gz), arrays (.npy, .npz), or folders of these (default: the examples of the run; if some were held out, only these)'),
   out: flag('folder', 'Where results are written, by the names of the inputs, or the numbers of examples (default: predicted)'),
   steps: flag('n', 'Steps of the rule (default: the mean of those that it was trained for)'),
@@ -39,7 +39,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const [, ...inputs] = given.words
   if (inputs.length === 0) return predictRun(given, path, out)
   const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
-  const { rule, params, provenance, codec, cascade } = await readModel(inRun ?? path)
+  const { rule, params, provenance, codec, cascade } = await readModel(inRun ?? (existsSync(path) ? path : await modelPath('predict', path)))
   if (codec) return given.refuse(`${path} lives in the latents of an autoencoder; cellgrad grow plays it`)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
   const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
@@ -51,14 +51,12 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   const how = { compared: comparedOf(given, steps), window: windowOf(given), guidance: guidanceOf(given, rule) }
   if (how.window && how.compared) return given.refuse('--window does not go with --runs or --last')
   if (how.window && rule.head) return given.refuse('--window does not go with a head, which answers for the whole')
-  const data = provenance.data === undefined ? {} : parseJson(provenance.data, 4)
-  const asked = isObject(data) ? data : {}
   const all = (await Promise.all(inputs.map(inputsOf))).flat()
   const twin = all.find((path, i) => all.findIndex(other => nameOf(other) === nameOf(path)) < i)
   if (twin !== undefined) given.refuse(`the result of ${twin} would be called ${nameOf(twin)}, like that of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
   const classes = provenance.classes?.split(' ') ?? []
-  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked, classes, ...how })
+  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked: askedOf(provenance), classes, ...how })
 })
 
 /** Writes what a run makes of its own examples. */

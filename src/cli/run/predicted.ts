@@ -3,10 +3,12 @@
  * position of the scan, everything else as .npy. It can also write how sure the rule is.
  */
 import { gzipSync } from 'node:zlib'
+import { isObject } from '../../backends/options.ts'
 import { encodeNifti, type Volume } from '../../nca/data/nifti.ts'
 import { encodeNpy } from '../../nca/data/npy.ts'
 import { inStages } from '../../nca/cascade.ts'
 import type { Model } from '../../nca/files/model-file.ts'
+import { parseJson } from '../../nca/files/json.ts'
 import { guided } from '../../nca/guidance.ts'
 import { readHead } from '../../nca/head.ts'
 import { vote } from '../../nca/losses/metrics.ts'
@@ -34,7 +36,7 @@ import { argMax, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from '../../experiment/tasks/experiment.ts'
-import { coloured, nearness, seen, seenClasses } from '../../experiment/tasks/seen.ts'
+import { coloured, seen, seenOutput } from '../../experiment/tasks/seen.ts'
 import { amountsOf, mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
 import { say } from '../terminal/output.ts'
 import type { Compared } from './uncertain.ts'
@@ -53,10 +55,16 @@ export type Applied = {
   readonly window: { readonly size: number; readonly overlap: number } | null
   /** The role of the input: 'image' for rules with classes, else 'input'. */
   readonly role: string
-  /** The section `data` of the training: its loss says what the outputs mean, and `standardise` how inputs are scaled. */
+  /** The section `data` of the training: its loss says what the outputs mean, `ink` that they are dark where large, and `standardise` how inputs are scaled. */
   readonly asked: Readonly<Record<string, unknown>>
   /** The names of its classes, if it has them. */
   readonly classes: readonly string[]
+}
+
+/** The section `data` of a model's training; empty if its file describes the data in words. */
+export function askedOf({ data = '' }: Model['provenance']): Applied['asked'] {
+  const asked = data.startsWith('{') ? parseJson(data, 4) : {}
+  return isObject(asked) ? asked : {}
 }
 
 /** Where and how a result is written. */
@@ -78,7 +86,7 @@ export async function predictFile(input: string, to: string, applied: Applied): 
   const x = scope(() => grown(task, applied))
   if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data(), classes)}`)
   else if (role === 'image') await writeClasses(place, input, rule, x, classes)
-  else await writeOutput(place, rule, asked.loss, scope(() => takeRole(rule, x, 'output')))
+  else await writeOutput(place, rule, asked, scope(() => takeRole(rule, x, 'output')))
   if (compared === null) return
   const of = (states: Tensor): Tensor => {
     if (rule.head) return softmax(readHead(rule, params, states))
@@ -153,11 +161,12 @@ async function writeClasses(place: Place, input: string, rule: DataRule, x: Tens
 }
 
 /** Writes what the output channels mean: values; the probabilities of masks; or the indices of the likeliest classes. */
-async function writeOutput(place: Place, rule: DataRule, loss: unknown, y: Tensor): Promise<void> {
-  const kind = outputsOf(loss)
-  const made = scope(() => (kind === 'classes' ? argMax(y) : amountsOf(loss, y)))
-  if (!isPicture(rule, y)) return writeNumbers(place, made.shape, await made.data() as Float32Array | Int32Array)
-  await written(`${place.to}.png`, async path => writePng(path, await (kind === 'classes' ? seenClasses(() => argMax(y)) : seen(() => (kind === 'depths' ? nearness(made) : made)))))
+async function writeOutput(place: Place, rule: DataRule, { loss, ink }: Applied['asked'], y: Tensor): Promise<void> {
+  if (!isPicture(rule, y)) {
+    const made = scope(() => (outputsOf(loss) === 'classes' ? argMax(y) : amountsOf(loss, y)))
+    return writeNumbers(place, made.shape, await made.data() as Float32Array | Int32Array)
+  }
+  await written(`${place.to}.png`, async path => writePng(path, await seenOutput(loss, () => y, ink === true)))
 }
 
 /** Writes deviations of cells: of a plane in shades of grey. White is ½, the greatest deviation of numbers from 0 to 1. */

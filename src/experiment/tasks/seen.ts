@@ -5,10 +5,13 @@ import { classColours } from '../../nca/files/class-colours.ts'
 import { filmStrip, type Image } from '../../nca/files/image.ts'
 import { tensorToImage } from '../../nca/files/image-tensor.ts'
 import { scope } from '../../tensor/lifetime.ts'
-import { add, div } from '../../tensor/ops/arithmetic.ts'
+import { add, div, sub } from '../../tensor/ops/arithmetic.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
+import { argMax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { outputsOf } from './experiment.ts'
+import { amountsOf } from './told.ts'
 
 /** The picture of a tensor `[1,h,w,m]`: RGBA, RGB, or shades of grey; of `[1,d,h,w,m]` that of the middle plane. */
 export async function seen(make: () => Tensor): Promise<Image> {
@@ -20,6 +23,19 @@ export async function seen(make: () => Tensor): Promise<Image> {
   const picture = new Float32Array(4 * width * height)
   for (let i = 0; i < width * height; i++) picture.set([data[i * m + r], data[i * m + g], data[i * m + b], 1], 4 * i)
   return { width, height, data: picture }
+}
+
+/**
+ * The picture of output channels `[1,h,w,o]`, as the loss of the training says: classes in their colours, depths, masks, or
+ * values; with `ink`, large values are dark.
+ */
+export function seenOutput(loss: unknown, make: () => Tensor, ink: boolean = false): Promise<Image> {
+  const kind = outputsOf(loss)
+  if (kind === 'classes') return seenClasses(() => argMax(make()))
+  return seen(() => {
+    const made = amountsOf(loss, make())
+    return kind === 'depths' ? nearness(made) : ink ? sub(1, made) : made
+  })
 }
 
 /** Depths ≥ 0 as shades of grey: the nearer, the brighter. */

@@ -13,8 +13,9 @@ import {
 } from '../src/index.ts'
 import { readMnist, type Mnist } from '../src/node/index.ts'
 import { optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
-import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { grey, said } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
@@ -42,18 +43,16 @@ export async function reproduceClothes(context: Context): Promise<Report> {
   const folder = join(context.data, 'fashion-mnist')
   const train = await readMnist(folder), test = await readMnist(folder, { train: false })
   const iterations = iterationsOf(context, 10_000, 3)
-  const results: { name: Name; learned: Learned; measured: Measured }[] = []
+  const results: (Judged<Measured> & { name: Name; learned: Learned })[] = []
   for (const name of Object.keys(ways) as Name[]) {
     const learned = await trained(context, name, train, iterations)
-    results.push({ name, learned, measured: await measure(ways[name].rule, learned.params, test, context) })
+    results.push({ name, learned, ...await judgeModel(context, name, learned, {
+      rule: ways[name].rule, data: { set: 'Fashion-MNIST' }, grid: side, steps: [32, 65],
+      names: { classes: 'T-shirt trouser pullover dress coat sandal shirt sneaker bag boot' },
+      starts: { image: tensor(test.images.slice(0, 4 * side * side), { shape: [4, side, side, 1] }) },
+    }, { measure: ({ rule, params }) => measure(rule, params, test, context), shown: measured => rowOf(name, measured) }) })
   }
-  const rows = results.map(({ name, measured }) => ({
-    'rule': ways[name].name,
-    'images right, steps 32 to 64, %': measured.window.toFixed(1),
-    'step 300': measured.final.toFixed(1),
-    'paper (CIFAR-10), 32 to 64': ways[name].paper[0],
-    'paper, 300': ways[name].paper[1],
-  }))
+  const rows = results.map(({ name, measured }) => rowOf(name, measured))
   await writeSvg(context, 'accuracy', await linesSvg(results.map(({ name, measured }) => ({ name: ways[name].name, points: measured.curve })), {
     title: 'Clothes that are right by the vote of their cells', xLabel: 'step', yLabel: 'images, %',
   }))
@@ -70,12 +69,24 @@ ${results.map(({ name, learned }) => `- ${ways[name].name}: ${summary(learned)}.
 Of ${tested} pictures of the test set. What differs from the paper: grey clothes of 28×28 pixels, which are easier than CIFAR-10, so that orders
 and not numbers are to be compared; ${iterations.toLocaleString('en-US')} iterations; only cells with something to see update; ${seedsInWords(context)}.
 
+${listOf(context, results)}
+
 ![accuracy by step](${fileOf(context, 'accuracy', 'svg')})
 
 Five clothes: the picture, what its cells say at steps 64 and ${last}. Colours are classes.
 
 ${results.map(({ name }) => `${ways[name].name}: ![${name}](${fileOf(context, name, 'png')})`).join('\n\n')}
 ` }
+}
+
+function rowOf(name: Name, { window, final }: Measured): Row {
+  return {
+    'rule': ways[name].name,
+    'images right, steps 32 to 64, %': window.toFixed(1),
+    'step 300': final.toFixed(1),
+    'paper (CIFAR-10), 32 to 64': ways[name].paper[0],
+    'paper, 300': ways[name].paper[1],
+  }
 }
 
 /** How many pictures are tested. */

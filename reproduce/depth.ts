@@ -13,8 +13,9 @@ import {
   absRel, adam, conv, cosineDecay, defineRule, depthDelta, examplesOf, filmStrip, greater, imageToImageTask, key, mlp, predict,
   scaleInvariant, scope, takeRole, taskTrainer, tensor, upscale, warmUp, type DataParams, type DataRule, type Image, type Task,
 } from '../src/index.ts'
-import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { averaged, learn, summary } from './lib/learn.ts'
+import { judgeModel, listOf } from './lib/models.ts'
 import { grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import type { Report } from './lib/report.ts'
@@ -41,15 +42,25 @@ export async function reproduceDepth(context: Context): Promise<Report> {
     paint: async params => depths(await said(params, { ...train, n: 1 }, context.seed), width),
   })
 
-  const rows: Record<string, string | number>[] = []
-  const made: Record<string, Float32Array[]> = {}
-  for (const [name, scenes] of Object.entries({ 'made scenes': test, 'motorcycle': real })) {
-    const guesses = { rule: await said(learned.params, scenes, context.seed), plane: planes(scenes), 'best of 5×5': matched(scenes) }
-    made[name] = Object.values(guesses)
-    for (const [by, guess] of Object.entries(guesses)) {
-      rows.push({ 'judged by': name, 'depth': by, ...errors(guess, scenes) })
-    }
-  }
+  const own = await judgeModel(context, '', learned, {
+    rule, data: { set: 'made scenes', loss: 'depth' }, steps: [steps - 8, steps + 1],
+    starts: { input: tensor(test.given.slice(0, height * width * inputs), { shape: [1, height, width, inputs] }) },
+  }, {
+    measure: async ({ params }) => {
+      const rows: Row[] = []
+      const made: Record<string, Float32Array[]> = {}
+      for (const [name, scenes] of Object.entries({ 'made scenes': test, 'motorcycle': real })) {
+        const guesses = { rule: await said(params, scenes, context.seed), plane: planes(scenes), 'best of 5×5': matched(scenes) }
+        made[name] = Object.values(guesses)
+        for (const [by, guess] of Object.entries(guesses)) {
+          rows.push({ 'judged by': name, 'depth': by, ...errors(guess, scenes) })
+        }
+      }
+      return { rows, made }
+    },
+    shown: ({ rows }) => rows,
+  })
+  const { rows, made } = own.measured
   await writePicture(context, 'scenes', sheet(test, made['made scenes'], Math.min(5, test.n), 2))
   // There is no licence to redistribute pictures of the motorcycle, so they stay in the working folder.
   await writePicture({ ...context, out: context.work }, 'motorcycle', sheet(real, made.motorcycle, 1, 2))
@@ -74,6 +85,8 @@ depth of each scene, so it is the best plane that there is. *best of 5×5* is th
 ${summary(learned)}, ${train.n} scenes of ${height}×${width} cells; ${steps} steps; judged on ${test.n} scenes, and on one
 of ${real.height}×${real.width} cells. There is no published number for this task: NCALab (Krumb et al. 2025) shows depth as one
 of its tasks, from single pictures of an endoscope, which are not within reach; here there are two pictures, whose costs the rule is given.
+
+${listOf(context, [own])}
 
 ![loss](${fileOf(context, 'loss', 'svg')})
 

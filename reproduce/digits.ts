@@ -14,8 +14,9 @@ import {
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
 import { optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
-import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { grey, said } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
@@ -42,7 +43,7 @@ export async function reproduceDigits(context: Context): Promise<Report> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
   const iterations = iterationsOf(context, 30_000, 3)
-  const results: { loss: keyof typeof losses; learned: Learned; measured: Measured }[] = []
+  const results: (Judged<Measured> & { loss: keyof typeof losses; learned: Learned })[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
     const { iterations: _published, ...recipe } = recipes.digits
@@ -53,19 +54,12 @@ export async function reproduceDigits(context: Context): Promise<Report> {
       iterations, target: grey(train.images.subarray(0, side * side), side),
       paint: async params => said(rule, scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 20 })), 0),
     })
-    results.push({ loss, learned, measured: await measure(learned.params, test, context) })
+    results.push({ loss, learned, ...await judgeModel(context, loss, learned, {
+      rule, data: { set: 'MNIST' }, grid: side, steps: [20, 31],
+      starts: { image: tensor(test.images.slice(0, 4 * side * side), { shape: [4, side, side, 1] }) },
+    }, { measure: ({ params }) => measure(params, test, context), shown: measured => rowOf(loss, measured) }) })
   }
-  const rows = results.map(({ loss, measured: m }) => ({
-    'loss': losses[loss].name,
-    'accuracy, steps 20 to 30, %': m.early.toFixed(1),
-    'paper, 20 to 30': losses[loss].paper[0],
-    'images right by vote, %': m.votes.toFixed(1),
-    'images whose cells agree, %': m.agreement.toFixed(1),
-    'step 149': m.before.toFixed(1),
-    'after mutation, step 449': m.final.toFixed(1),
-    'recovery, %': m.recovery.toFixed(2),
-    'paper, recovery': losses[loss].paper[1],
-  }))
+  const rows = results.map(({ loss, measured }) => rowOf(loss, measured))
   const series = results.map(({ loss, measured }) => ({ name: losses[loss].name, points: measured.curve }))
   await writeSvg(context, 'accuracy', await linesSvg(series, {
     title: 'Cells that know their digit', xLabel: 'step', yLabel: 'accuracy of cells, %',
@@ -89,6 +83,8 @@ Accuracy is of cells, votes and agreement are of images over steps 20 to 30, of 
 one. What differs: ${iterations.toLocaleString('en-US')} iterations instead of 100,000, the first 4,000 of them from seeds only and the pool opened over
 4,000 more; 20 to 30 steps, judged ${readouts} times; a rate of 0.002 that falls along a cosine; ${seedsInWords(context)}.
 
+${listOf(context, results)}
+
 ![accuracy by step](${fileOf(context, 'accuracy', 'svg')})
 
 Five digits: the image, what its cells say at steps 20 and 149, the image that takes its place, what the cells say at step
@@ -96,6 +92,20 @@ Five digits: the image, what its cells say at steps 20 and 149, the image that t
 
 ${results.map(({ loss }) => `${losses[loss].name}: ![${loss}](${fileOf(context, loss, 'png')})`).join('\n\n')}
 ` }
+}
+
+function rowOf(loss: keyof typeof losses, m: Measured): Row {
+  return {
+    'loss': losses[loss].name,
+    'accuracy, steps 20 to 30, %': m.early.toFixed(1),
+    'paper, 20 to 30': losses[loss].paper[0],
+    'images right by vote, %': m.votes.toFixed(1),
+    'images whose cells agree, %': m.agreement.toFixed(1),
+    'step 149': m.before.toFixed(1),
+    'after mutation, step 449': m.final.toFixed(1),
+    'recovery, %': m.recovery.toFixed(2),
+    'paper, recovery': losses[loss].paper[1],
+  }
 }
 
 /** The conclusion from the numbers, in words. */

@@ -9,10 +9,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   adam, cosineDecay, defineRule, examplesOf, filmStrip, imageToImageTask, key, l1, mlp, publishedPerceptions, rollout, scope, takeRole,
-  taskTrainer, upscale, warmUp, type CriticOptions, type DataParams, type DataRule, type Image, type Task,
+  taskTrainer, tensor, upscale, warmUp, type CriticOptions, type DataParams, type DataRule, type Image, type Task,
 } from '../src/index.ts'
-import { fileOf, iterationsOf, writePicture, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { notoPairs, type Pairs } from './lib/noto.ts'
 import { grey, rgbImage } from './lib/pictures.ts'
 import type { Report } from './lib/report.ts'
@@ -35,28 +36,37 @@ const losses = {
 
 type Name = keyof typeof losses
 
+type Painted = { readonly made: Float32Array; readonly row: Row }
+
 export async function reproduceEdges(context: Context): Promise<Report> {
   const folder = join(context.data, 'noto')
   if (!existsSync(folder)) throw new Error(`edges: there is no ${folder}; this fetches it: npm run data -- noto`)
   const { train, test } = await notoPairs(folder, side, context.quick ? 40 : Infinity)
-  const results: { name: Name; learned: Learned; made: Float32Array }[] = []
+  const real = gradients(test.ink, side, 3)
+  const results: (Judged<Painted> & { name: Name; learned: Learned })[] = []
   for (const name of Object.keys(losses) as Name[]) {
     const learned = await trained(context, name, train)
-    results.push({ name, learned, made: await painted(learned.params, taskOf('mse', test), test.n, context.seed) })
+    results.push({ name, learned, ...await judgeModel(context, name, learned, {
+      rule, data: { set: 'Noto Emoji', ink: true }, grid: side, steps: [24, steps + 1],
+      starts: { input: tensor(test.edges.slice(0, 4 * cells), { shape: [4, side, side, 1] }) },
+    }, {
+      measure: async ({ params }) => {
+        const made = await painted(params, taskOf('mse', test), test.n, context.seed)
+        const own = gradients(made, side, 3)
+        return { made, row: {
+          'learnt by': losses[name].name,
+          'distance of gradients': distributionDistance(own, real).toFixed(4),
+          'mean gradient, made / real': (meanOf(own) / meanOf(real)).toFixed(2),
+          'edges found, %': (100 * edgeRecall(own, real, side, 0.1)).toFixed(1),
+          'mean squared error': (made.reduce((sum, v, i) => sum + (v - test.ink[i]) ** 2, 0) / made.length).toFixed(4),
+        } }
+      },
+      shown: ({ row }) => row,
+    }) })
   }
 
-  const real = gradients(test.ink, side, 3)
-  const rows = results.map(({ name, made }) => {
-    const own = gradients(made, side, 3)
-    return {
-      'learnt by': losses[name].name,
-      'distance of gradients': distributionDistance(own, real).toFixed(4),
-      'mean gradient, made / real': (meanOf(own) / meanOf(real)).toFixed(2),
-      'edges found, %': (100 * edgeRecall(own, real, side, 0.1)).toFixed(1),
-      'mean squared error': (made.reduce((sum, v, i) => sum + (v - test.ink[i]) ** 2, 0) / made.length).toFixed(4),
-    }
-  })
-  await writePicture(context, 'pictures', sheet(test, results.map(({ made }) => made)))
+  const rows = results.map(({ measured }) => measured.row)
+  await writePicture(context, 'pictures', sheet(test, results.map(({ measured }) => measured.made)))
   const [mse, ...sharper] = rows.map(row => Number(row['distance of gradients']))
   const verdict = sharper.map((distance, i) => `by ${rows[i + 1]['learnt by']} ${(mse / distance).toFixed(2)} times`).join(', ')
   return { rows, text: numbers => `
@@ -80,6 +90,8 @@ ${results.map(({ name, learned }) => `- ${losses[name].name}: ${summary(learned)
 ${train.n.toLocaleString('en-US')} pairs for training, ${test.n} for judging; what differs by skin tone only is on one side. What differs from
 the paper: emoji of ${side}×${side} cells instead of handbags, a critic with ${critic.steps} steps for each of the rule, and measures of our own
 instead of LPIPS, for which there is no network here.
+
+${listOf(context, results)}
 
 Each row an emoji that was not learnt from: edges, ${results.map(({ name }) => losses[name].name).join(', ')}, the picture itself:
 

@@ -19,7 +19,7 @@ const ways: Readonly<Record<string, Way>> = {
 }
 
 export async function reproduceGrowingMnist(context: Context): Promise<Report> {
-  const { rows, training, pictures, readable, count } = await growDigits(context, ways)
+  const { rows, training, pictures, models, readable, count } = await growDigits(context, ways)
   return { rows, text: numbers => `
 # Digits that grow from a coloured cell
 
@@ -35,6 +35,8 @@ but in which cells fire, on average over all pixels and digits.
 ${training}
 
 What differs from the paper: digits of ${small}×${small} pixels on ${side}×${side} cells, ${count.toLocaleString('en-US')} of them; ${seedsInWords(context)}.
+
+${models}
 
 Each row a digit: ${samples} samples, and the standard deviation of each pixel, white where it is greatest.
 

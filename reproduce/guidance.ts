@@ -15,7 +15,7 @@ const ways: Readonly<Record<string, Way>> = {
 }
 
 export async function reproduceGuidance(context: Context): Promise<Report> {
-  const { rows, training, pictures, readable, count } = await growDigits(context, ways)
+  const { rows, training, pictures, models, readable, count } = await growDigits(context, ways)
   return { rows, text: numbers => `
 # Grown digits, and how strongly they are told what to be
 
@@ -33,6 +33,8 @@ ${training}
 
 What differs from the paper: digits of ${small}×${small} pixels on ${side}×${side} cells, ${count.toLocaleString('en-US')} of them; what to grow is told to all cells, in
 channels that never change, and not by the colour of the seed, since guidance needs both answers of the same cells; ${seedsInWords(context)}.
+
+${models}
 
 Each row a digit: ${samples} samples, and the standard deviation of each pixel, white where it is greatest.
 

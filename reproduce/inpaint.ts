@@ -7,12 +7,13 @@
  */
 import {
   adam, cosineDecay, defineRule, drawInteger, filmStrip, foldIn, key, latentImages, latentTask, mlp, overWhite,
-  publishedPerceptions, resize, rollout, scope, tensorToImage, taskTrainer, warmUp, type Codec, type DataParams, type DataRule, type Examples,
+  publishedPerceptions, resize, rollout, scope, takeRole, tensorToImage, taskTrainer, warmUp, type Codec, type DataParams, type DataRule, type Examples,
   type Image, type Task,
 } from '../src/index.ts'
-import { again, notoCodec, pictures, side } from './lib/codec.ts'
-import { fileOf, iterationsOf, writePicture, type Context } from './lib/context.ts'
+import { again, notoCodec, pictures, shrinking, side } from './lib/codec.ts'
+import { fileOf, iterationsOf, writePicture, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf } from './lib/models.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 /** The side of a hole in pixels, and the steps in which it is filled. */
@@ -26,9 +27,16 @@ const rule: DataRule = defineRule({
 export async function reproduceInpaint(context: Context): Promise<Report> {
   const { codec, learned: first, train, test } = await notoCodec(context)
   const learned = await trained(context, codec, train)
-  const { errors, strip } = await judged(context, codec, learned.params, test)
+  const whole = pictures(test, side), task = latentTask(rule, whole, codec, { from: withHoles(whole) })
+  const own = await judgeModel(context, '', learned, {
+    rule, codec, data: { set: 'Noto Emoji' }, grid: side / shrinking, steps: [24, steps + 1],
+    starts: { latent: scope(() => takeRole(rule, task.seeds([0, 1, 2, 3]), 'latent')) },
+  }, {
+    measure: ({ params, codec: stored = codec }) => judged(context, stored, params, test),
+    shown: ({ errors }) => rowsOf(errors),
+  })
+  const { errors, strip } = own.measured, rows = rowsOf(errors)
   await writePicture(context, 'pictures', strip)
-  const rows = Object.entries(errors).map(([how, error]) => ({ 'the hole is': how, 'mean squared error in it': error.toFixed(4) }))
   return { rows, text: numbers => `
 # Holes that are filled in latents
 
@@ -45,10 +53,16 @@ the least to be hoped for.
 
 What differs from the paper: emoji instead of faces, ${train.length.toLocaleString('en-US')} of them; ${seedsInWords(context)}.
 
+${listOf(context, [own])}
+
 Each row a picture: with its hole; what is decoded at the beginning, after a quarter, a half, and all of the ${steps} steps; the picture.
 
 ![pictures](${fileOf(context, 'pictures', 'png')})
 ` }
+}
+
+function rowsOf(errors: Readonly<Record<string, number>>): Row[] {
+  return Object.entries(errors).map(([how, error]) => ({ 'the hole is': how, 'mean squared error in it': error.toFixed(4) }))
 }
 
 /** The first row and column of a picture's hole, at random in the middle part. */

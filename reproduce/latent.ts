@@ -9,7 +9,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
-  adam, cosineDecay, defineRule, erase, filmStrip, key, latentImages, latentTask, mean,
+  adam, cosineDecay, defineRule, erase, eye, filmStrip, key, latentImages, latentTask, mean,
   mlp, mse, overWhite, recovery, resize, rollout, scope, setChannels, takeRole, taskTrainer, tensor, tensorToImage, warmUp,
   type Codec, type Damage, type DataParams, type DataRule, type Image, type Task, type Tensor,
 } from '../src/index.ts'
@@ -17,6 +17,7 @@ import { emoji } from '../src/node/index.ts'
 import { again, notoCodec, pictures, shrinking } from './lib/codec.ts'
 import { fileOf, iterationsOf, writePicture, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 const characters = ['🦎', '🦋', '🐠', '🐞'] as const
@@ -36,11 +37,22 @@ const rightHalf = (cells: number): Tensor => tensor(
 export async function reproduceLatent(context: Context): Promise<Report> {
   const images = await Promise.all(characters.map(character => emoji(character)))
   const { codec, learned: first } = await notoCodec(context)
-  const rows: Row[] = [], training: string[] = [], shown: string[] = []
+  const rows: Row[] = [], training: string[] = [], shown: string[] = [], models: Judged<unknown>[] = []
   for (const side of sides) {
     const task = latentTask(rule, pictures(images, side), codec, { condition: 'condition' })
     const learned = await trained(context, codec, task, images, side)
-    const { errors, strip } = await judged(context, codec, task, learned.params, images, side)
+    const own = await judgeModel(context, String(side), learned, {
+      rule, codec, data: { set: 'Noto Emoji' }, grid: side / shrinking, steps: [Math.round(0.75 * stepsOf(side)), stepsOf(side) + 1],
+      names: { conditions: 'lizard butterfly fish lady-beetle' }, starts: { condition: eye(characters.length) },
+    }, {
+      measure: ({ params, codec: stored = codec }) => {
+        const task = latentTask(rule, pictures(images, side), stored, { condition: 'condition' })
+        return judged(context, stored, task, params, images, side)
+      },
+      shown: ({ errors }) => errors,
+    })
+    const { errors, strip } = own.measured
+    models.push(own)
     const [latents, pixels] = [await cost('latents', side, context), await cost('pixels', side, context)]
     rows.push({
       'image': `${side}×${side}`, 'cells': `${side / shrinking}×${side / shrinking}`, ...errors,
@@ -70,6 +82,8 @@ ${training.join('\n')}
 
 What differs from the paper: emoji of ${sides.join('² and ')}² instead of 512² pixels, enlarged from 64×64, which is the size that there is;
 four of them; ${seedsInWords(context)}. Time and memory are of two cores and not of a GPU: to be compared with each other alone.
+
+${listOf(context, models)}
 
 Each row an emoji: what is decoded after a quarter, a half, and all of the steps; with a half erased; healed; the emoji.
 

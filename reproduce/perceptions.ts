@@ -5,11 +5,12 @@
  * a deformable convolution, the combination of 3×3 cells with 5×5 taps that are two cells apart, and attention.
  */
 import {
-  conditionalTask, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
+  conditionalTask, eye, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
 } from '../src/index.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
-import { characters, emojiRule, emojiTrainer, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
+import { characters, emojiRule, emojiTrainer, side, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf } from './lib/models.ts'
 import { linesSvg } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
@@ -25,8 +26,8 @@ const paper = {
   attention: { damage: 85.78, mutation: 95.05 },
 } as const satisfies Record<Name, { damage: number; mutation: number }>
 
-/** A trained rule, and its trial. */
-export type Result = { readonly learned: Learned; readonly trial: Trial }
+/** A trained rule, its trial, and its file in Markdown. */
+export type Result = { readonly learned: Learned; readonly trial: Trial; readonly file: string | null }
 
 const lengthOf = (context: Context): number => iterationsOf(context, 3000, 20)
 
@@ -42,7 +43,10 @@ export async function trained(context: Context, name: Name, pooled: boolean): Pr
     paint: (params: DataParams) =>
       tensorToImage(scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 40 }))),
   })
-  return { learned, trial: await tryOut(rule, learned.params, targets, context.seed) }
+  const { measured, file } = await judgeModel(context, `${name}${pooled ? '' : '-no-pool'}`, learned, {
+    rule, data: { set: 'Noto Emoji' }, grid: side, steps: [32, 48], names: { conditions: 'lizard eye' }, starts: { condition: eye(characters.length) },
+  }, { measure: ({ params }) => tryOut(rule, params, targets, context.seed), shown: trial => numbersOf(trial, paper[name]) })
+  return { learned, trial: measured, file }
 }
 
 /** The numbers of a trial beside those of the paper. */
@@ -93,6 +97,8 @@ What differs from the paper: two emoji (${characters.join(' ')}) of 16×16 pixel
 ${iterations.toLocaleString('en-US')} iterations of 32 to 47 steps instead of 100,000 of 64 to 95, a learning rate four times as high, and the mean squared
 error instead of LPIPS, for which there is no network here. Of ${seedsInWords(context)}, eight samples each: small differences say
 nothing.
+
+${listOf(context, results)}
 
 ![error after damage](${fileOf(context, 'damage', 'svg')})
 

@@ -7,6 +7,7 @@ import { filmStrip, overWhite } from '../src/index.ts'
 import { fileOf, writePicture, writeSvg, type Context } from './lib/context.ts'
 import { characters } from './lib/emoji.ts'
 import { summary } from './lib/learn.ts'
+import { listOf } from './lib/models.ts'
 import { linesSvg } from './lib/plot.ts'
 import type { Report } from './lib/report.ts'
 import { numbersOf, trained } from './perceptions.ts'
@@ -48,6 +49,8 @@ ${names.map(name => `- ${name} pool: ${summary(results[name].learned)}.`).join('
 Recovery is 100 (m_final − m_damaged) / (m_before − m_damaged) of the mean squared error: where a pattern decays anyway, the
 final state is worse than the damaged one, and recovery is negative. What differs from the paper is said in
 [reproduce-perceptions.md](reproduce-perceptions.md).
+
+${listOf(context, Object.values(results))}
 
 ![error by step](${fileOf(context, 'error', 'svg')})
 

@@ -10,7 +10,8 @@
  *   … --seed 1 --out FOLDER --data FOLDER    another first seed, results elsewhere, data sets elsewhere (`npm run data`)
  *
  * The times in the list are for one seed on two otherwise idle cores, extrapolated from few iterations. An interrupted run goes
- * on where it was (runs/reproduce). Pictures of seeds other than the first stay there, too.
+ * on where it was (runs/reproduce). Pictures of seeds other than the first stay there, too. The models of the first seed go to
+ * assets/claims; with --out or --quick, to the folder of the results.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,6 +20,7 @@ import { reproduceDepth } from './depth.ts'
 import { reproduceDigits } from './digits.ts'
 import { reproduceDigits3d } from './digits3d.ts'
 import { writeCsv, writeText, type Context } from './lib/context.ts'
+import { shipped } from './lib/models.ts'
 import { rowsOf, textOf, type Report } from './lib/report.ts'
 import { reproduceEdges } from './edges.ts'
 import { reproduceGrowingMnist } from './growing-mnist.ts'
@@ -79,11 +81,13 @@ if (unknown !== undefined || names.length === 0 || values.help) {
   for (const name of names) {
     const out = values.out ?? (values.quick ? 'out/reproduce' : 'docs/results')
     const work = values.quick ? join(out, 'runs') : 'runs/reproduce'
-    const context: Context = { name, out, work, seed, seeds, data: values.data, quick: values.quick, iterations }
+    const models = values.out === undefined && !values.quick ? shipped : out
+    const context: Context = { name, out, work, models, seed, seeds, data: values.data, quick: values.quick, iterations }
     const began = performance.now()
     const reports: Report[] = []
     for (const own of seeds) {
-      reports.push(await claims[name].run({ ...context, seed: own, out: own === seed ? out : join(work, name, `seed-${own}`) }))
+      const elsewhere = own === seed ? {} : { out: join(work, name, `seed-${own}`), models: null }
+      reports.push(await claims[name].run({ ...context, seed: own, ...elsewhere }))
     }
     await writeCsv(context, rowsOf(reports, seeds))
     await writeText(context, textOf(reports, seeds))

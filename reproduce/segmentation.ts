@@ -15,8 +15,9 @@ import {
 } from '../src/index.ts'
 import { columns, parts, readBrain, rows as height, slicesOf, type Labelled } from './lib/brain.ts'
 import { byBrightness } from './lib/brightness.ts'
-import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { averaged, learn, summary } from './lib/learn.ts'
+import { judgeModel } from './lib/models.ts'
 import { coloured, grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import { trainReader } from './lib/reader.ts'
@@ -55,20 +56,32 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
   const reader = trainReader(windows(train, learnt), Uint8Array.from(learnt, i => train.labels[i]), side ** 2, context.quick ? 30 : 8000)
   const labels = await reader.read(windows(test, judged)), read = new Uint8Array(test.labels.length)
   labels.forEach((label, n) => { read[judged[n]] = label })
-  const own = await segmented(learned.params, test, context.seed, context.quick ? 2 : runs)
+  const wanted = judged.map(i => test.labels[i])
+  const rowOf = (by: string, said: Uint8Array, own?: Unsure): Row => {
+    const wrong = judged.map((i, n) => +(said[i] !== wanted[n]))
+    const ranked = (values: Float32Array | undefined): string => (values === undefined ? '–'
+      : scope(() => auroc(tensor(Float32Array.from(judged, i => values[i])), tensor(Uint32Array.from(wrong)))).toArray()[0].toFixed(3))
+    return {
+      'by': by,
+      'right, %': (100 * wrong.filter(is => is === 0).length / judged.length).toFixed(2),
+      ...Object.fromEntries(parts.slice(1).map((part, c) => [`Dice, ${part}`, diceOf(judged.map(i => said[i]), wanted, c + 1).toFixed(3)])),
+      'AUROC of the deviation': ranked(own?.std),
+      'AUROC of the doubt': ranked(own?.doubt),
+    }
+  }
+  // The terms of the atlas do not say clearly that what is learnt from it may be passed on: the model stays beside the training.
+  const beside = { ...context, models: context.models && join(context.work, context.name) }
+  const { measured: own, file } = await judgeModel(beside, '', learned, {
+    rule, data: { set: 'INIA19', loss: 'classes' }, steps: [steps - 8, steps + 1],
+    starts: { input: tensor(test.images.slice(0, cells), { shape: [1, height, columns, 1] }) },
+  }, {
+    measure: ({ params }) => segmented(params, test, context.seed, context.quick ? 2 : runs),
+    shown: said => rowOf('the rule', said.said, said),
+  })
   const bright = byBrightness(learnt.map(i => train.images[i]), learnt.map(i => train.labels[i]), parts.length)
 
   const guesses = { 'the rule': own.said, [`windows of ${side}×${side}`]: read, 'brightness': Uint8Array.from(test.images, bright) }
-  const wanted = judged.map(i => test.labels[i]), wrong = judged.map((i, n) => +(own.said[i] !== wanted[n]))
-  const ranked = (values: Float32Array): string =>
-    scope(() => auroc(tensor(Float32Array.from(judged, i => values[i])), tensor(Uint32Array.from(wrong)))).toArray()[0].toFixed(3)
-  const rows = Object.entries(guesses).map(([by, said]) => ({
-    'by': by,
-    'right, %': (100 * judged.filter((i, n) => said[i] === wanted[n]).length / judged.length).toFixed(2),
-    ...Object.fromEntries(parts.slice(1).map((part, c) => [`Dice, ${part}`, diceOf(judged.map(i => said[i]), wanted, c + 1).toFixed(3)])),
-    'AUROC of the deviation': by === 'the rule' ? ranked(own.std) : '–',
-    'AUROC of the doubt': by === 'the rule' ? ranked(own.doubt) : '–',
-  }))
+  const rows = Object.entries(guesses).map(([by, said]) => rowOf(by, said, by === 'the rule' ? own : undefined))
   await writePicture(context, 'slices', sheet(test, Object.values(guesses), own.std))
   await writeSvg(context, 'loss', await linesSvg([{ name: 'loss', points: averaged(learned.losses) }], {
     title: 'Learning the parts of a brain', xLabel: 'iteration', yLabel: 'cross-entropy', log: true,
@@ -94,6 +107,8 @@ ${summary(learned)}; ${train.n} pictures for training, up to ${context.quick ? 1
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
 one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 
+The trained model stays beside its training: ${file}.
+
 ![loss](${fileOf(context, 'loss', 'svg')})
 
 Each row a test slice: the scan, the labels, what is said by ${Object.keys(guesses).join(', ')}, and where the rule's runs differ:
@@ -113,10 +128,11 @@ function taskOf({ images, labels }: Labelled): Task {
   }, { loss: (y, classes) => crossEntropy(y, argMax(classes), { mask: greater(sum(classes, -1), 0) }) })
 }
 
-/** The most likely class of each cell, and its uncertainty: the deviation over runs, and 1 − its probability. */
-async function segmented(
-  params: DataParams, part: Labelled, seed: number, count: number,
-): Promise<{ said: Uint8Array; std: Float32Array; doubt: Float32Array }> {
+/** The uncertainty of each cell's class: the deviation over runs, and 1 − the probability of the most likely class. */
+type Unsure = { readonly std: Float32Array; readonly doubt: Float32Array }
+
+/** The most likely class of each cell, and its uncertainty. */
+async function segmented(params: DataParams, part: Labelled, seed: number, count: number): Promise<Unsure & { readonly said: Uint8Array }> {
   const { mean, std } = uncertainty(rule, taskOf(part), params, {
     steps, runs: count, batch: 16, key: key(seed), of: x => softmax(takeRole(rule, x, 'output')),
   })

@@ -15,8 +15,9 @@ import {
   type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
-import { fileOf, iterationsOf, writePicture, writeSvg, type Context } from './lib/context.ts'
+import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
+import { judgeModel, listOf } from './lib/models.ts'
 import { rgbImage } from './lib/pictures.ts'
 import { linesSvg, type Series } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
@@ -50,7 +51,7 @@ type Trial = {
   readonly large: Image
 }
 
-type Result = { readonly texture: string; readonly name: Name; readonly learned: Learned; readonly trial: Trial; readonly photograph: Image }
+type Result = { readonly texture: string; readonly name: Name; readonly learned: Learned; readonly trial: Trial; readonly file: string | null; readonly photograph: Image }
 
 export async function reproduceTexture(context: Context): Promise<Report> {
   const iterations = iterationsOf(context, 1500, 3)
@@ -62,19 +63,13 @@ export async function reproduceTexture(context: Context): Promise<Report> {
       photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
     for (const name of names) {
       const learned = await trained(context, `${texture}-${name}`, ruleOf(name), wanted, photograph, iterations)
-      results.push({ texture, name, learned, trial: await tryOut(ruleOf(name), learned.params, wanted, context.seed), photograph })
+      const { measured, file } = await judgeModel(context, `${texture}-${name}`, learned, {
+        rule: ruleOf(name), data: { set: `${texture}.png of scikit-image` }, grid: side, steps: [32, 55],
+      }, { measure: ({ rule, params }) => tryOut(rule, params, wanted, context.seed), shown: trial => rowOf(texture, name, trial) })
+      results.push({ texture, name, learned, trial: measured, file, photograph })
     }
   }
-  const rows = results.map(({ texture, name, trial }) => ({
-    texture,
-    'perception': name,
-    'log10 transport, step 149': Math.log10(trial.before).toFixed(2),
-    'lower half removed': Math.log10(trial.curves.lower[0].y).toFixed(2),
-    'step 449': Math.log10(trial.curves.lower.at(-1)!.y).toFixed(2),
-    'recovery, lower half, %': trial.recovery.lower.toFixed(1),
-    'recovery, right half, %': trial.recovery.right.toFixed(1),
-    'paper': paper[name],
-  }))
+  const rows = results.map(({ texture, name, trial }) => rowOf(texture, name, trial))
   const meanOf = (name: Name): number => {
     const list = results.filter(result => result.name === name).flatMap(({ trial }) => halves.map(half => trial.recovery[half]))
     return list.reduce((a, b) => a + b) / list.length
@@ -116,11 +111,26 @@ What differs from the paper: photographs of scikit-image (brick and gravel, CC0,
 transport of patches instead of that of VGG's features; ${side}×${side} cells instead of 168×168; ${iterations.toLocaleString('en-US')} iterations of
 batches of 2; ${seedsInWords(context)}.
 
+${listOf(context, results)}
+
 Of each texture: transport by step; a row for each perception, grown for ${recoveryProtocol.perturb} steps, half removed, and ${recoveryProtocol.judge - recoveryProtocol.perturb} steps later, for
 the lower and for the right half; the photograph, and both rules on ${photographed}×${photographed} cells after 400 steps.
 
 ${sections.join('\n\n')}
 ` }
+}
+
+function rowOf(texture: string, name: Name, { before, curves, recovery: of }: Trial): Row {
+  return {
+    texture,
+    'perception': name,
+    'log10 transport, step 149': Math.log10(before).toFixed(2),
+    'lower half removed': Math.log10(curves.lower[0].y).toFixed(2),
+    'step 449': Math.log10(curves.lower.at(-1)!.y).toFixed(2),
+    'recovery, lower half, %': of.lower.toFixed(1),
+    'recovery, right half, %': of.right.toFixed(1),
+    'paper': paper[name],
+  }
 }
 
 function ruleOf(name: Name): DataRule {

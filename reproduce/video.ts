@@ -24,6 +24,7 @@ import {
 import { readMnist, type Mnist } from '../src/node/index.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary } from './lib/learn.ts'
+import { judgeModel, listOf } from './lib/models.ts'
 import { centred, digit, frameOf, side, videoOf, type Video } from './lib/moving-digit.ts'
 import { grey } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
@@ -62,8 +63,18 @@ export async function reproduceVideo(context: Context): Promise<Report> {
 
   const reader = readerOf(train, foldIn(run, 1), quick ? 300 : 20_000, quick ? 30 : 6000)
   const tests = Array.from({ length: quick ? 4 : 200 }, (_, id) => videoOf(unseen, foldIn(run, 2), id, given + made))
-  const frames = await continued(learned.params, taskOf(id => tests[id], made).seeds(tests.map((_, id) => id)))
-  const rows = await judge(tests, frames, reader)
+  const seeds = taskOf(id => tests[id], made).seeds(tests.map((_, id) => id))
+  const own = await judgeModel(context, '', learned, {
+    rule, data: { set: 'MNIST' }, grid: side, steps: [made * pace, made * pace + 1],
+    starts: { frames: scope(() => gather(takeRole(rule, seeds, 'frames'), [0, 1], 0)) },
+  }, {
+    measure: async ({ params }) => {
+      const frames = await continued(params, seeds)
+      return { frames, rows: await judge(tests, frames, reader) }
+    },
+    shown: ({ rows }) => rows,
+  })
+  const { frames, rows } = own.measured
   const points = (name: string) => rows.map(row => ({ x: Number(row['frame made']), y: Number(row[name]) }))
   for (const [part, title, names] of [
     ['error', 'mean squared error', ['MSE', 'MSE, nothing moves']], ['read', 'digits read right, %', ['read right, %', 'of real frames, %']],
@@ -86,6 +97,8 @@ around the centre of a frame, and has learnt from real ones.
 What differs from the paper, which shows such videos and gives no numbers: one digit, since two that lie upon one another nobody
 could read; ${digit}×${digit} pixels of ${side}×${side}; every frame of a rollout of ${made} (in the first ${early.toLocaleString('en-US')} iterations of ${few}) is judged in
 training, in the place of single transitions from a pool; all cells update in every step; and half pixels are seen, so that ${given} frames say how fast the digit is.
+
+${listOf(context, [own])}
 
 ![error by frame](${fileOf(context, 'error', 'svg')})
 

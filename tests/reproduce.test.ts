@@ -1,6 +1,7 @@
 // The reproductions run, and write the promised files. Whether they reproduce a claim takes longer than a test.
 
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,12 +10,14 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
 import { learn } from '../reproduce/lib/learn.ts'
+import { judgeModel } from '../reproduce/lib/models.ts'
 import { edge, solidsOf } from '../reproduce/lib/solids.ts'
 import { byBrightness } from '../reproduce/lib/brightness.ts'
 import { windowsOf } from '../reproduce/lib/windows.ts'
 import { depthOf, disparities, inputs, madeScenes } from '../reproduce/lib/stereo.ts'
 import { centred, digit, frameOf, side, videoOf } from '../reproduce/lib/moving-digit.ts'
-import { adam, conv, defineRule, examplesOf, imageToImageTask, key, mlp, taskTrainer, uniform } from '../src/index.ts'
+import { adam, conv, defineRule, examplesOf, imageToImageTask, init, key, mlp, sum, taskTrainer, uniform, type Model } from '../src/index.ts'
+import { readModel } from '../src/node/index.ts'
 import { together } from '../reproduce/lib/report.ts'
 import { long } from './long.ts'
 
@@ -30,7 +33,12 @@ it.runIf(long)('a claim is tried, continued, and reported', async () => {
   expect(stdout).toContain('iteration 20/20')
   const again = await reproduce('pool', '--quick', '--out', out)
   expect(again.stdout).toContain('from 20 on')
-  const files = (await readdir(out)).filter(name => name.startsWith('reproduce-pool')).sort()
+  const all = await readdir(out), files = all.filter(name => name.startsWith('reproduce-pool')).sort()
+  for (const model of ['pool-conv3-no-pool', 'perceptions-conv3'].map(name => `${name}.safetensors`)) {
+    expect(all).toContain(model)
+    expect((await readModel(join(out, model))).provenance).toMatchObject({ conditions: 'lizard eye', grid: '20', iterations: '20', seed: '0' })
+    expect(await readFile(join(out, 'reproduce-pool.md'), 'utf8')).toContain(`\`cellgrad grow ${join(out, model)}\``)
+  }
   expect(files).toEqual([
     'reproduce-pool-error.svg', 'reproduce-pool-with.png', 'reproduce-pool-without.png', 'reproduce-pool.csv',
     'reproduce-pool.md',
@@ -56,7 +64,7 @@ it('a longer training continues the longest shorter one of the same part and see
   const dots = examplesOf(new Float32Array(4).fill(1), [2, 2, 1])
   const trainer = taskTrainer({ rule, task: imageToImageTask(rule, { inputs: dots, outputs: dots }), batch: 1, steps: [1, 2], optimiser: adam({ rate: 1e-3 }) })
   const image = { width: 1, height: 1, data: new Float32Array(4) }
-  const context = { name: 'longer', out, work: out, seed: 0, seeds: [0, 1], data: '', quick: true, iterations: null }
+  const context = { name: 'longer', out, work: out, models: null, seed: 0, seeds: [0, 1], data: '', quick: true, iterations: null }
   const seconds = new Map<number, number>()
   const lossesOf = async (iterations: number, seed = 0, part = 'dots'): Promise<readonly number[]> => {
     const learned = await learn({ ...context, seed }, part, trainer, { iterations, target: image, paint: async () => image })
@@ -75,6 +83,39 @@ it('a longer training continues the longest shorter one of the same part and see
   ])
   expect(await lossesOf(3)).toEqual(short)
   vi.restoreAllMocks()
+})
+
+describe('the model of a claim', () => {
+  const rule = defineRule({ channels: { a: 2 }, perceive: ['identity'], update: mlp(4, { lastStd: 0.3 }) })
+  const learned = { params: init(rule, key(1)), losses: [1, 3] }
+  const context = { name: 'some', out, work: out, models: join(out, 'models'), seed: 0, seeds: [0, 1], data: '', quick: true, iterations: null }
+  const path = join(out, 'models', 'some-part.safetensors')
+  const described = { rule, data: { set: 'nothing', loss: 'mse' as const }, steps: [3, 5] as const, grid: 9, starts: { a: uniform(key(2), [2, 2]) } }
+  const of = (digits: number) => ({
+    measure: async ({ params }: Model) => ({ sum: sum(params.update.w1).toArray()[0] }), shown: ({ sum }: { sum: number }) => sum.toFixed(digits),
+  })
+
+  it('is written in half precision where that changes nothing that is shown, else as it is', async () => {
+    const size = async (digits: number): Promise<number> => {
+      const { measured, file } = await judgeModel(context, 'part', learned, described, of(digits))
+      expect(measured.sum).toBe(sum(learned.params.update.w1).toArray()[0]) // of what was trained, and not of halves
+      expect(file).toBe(`\`some-part.safetensors\` (2 KB in ${digits === 0 ? 'half' : 'single'} precision): \`cellgrad grow ${path}\``)
+      const { provenance, starts } = await readModel(path)
+      expect(provenance).toEqual({
+        claim: 'some-part', data: '{"set":"nothing","loss":"mse"}', grid: '9', steps: '3 to 5', iterations: '2', loss: '2.00', seed: '0',
+      })
+      expect(starts!.a.shape).toEqual([2, 2])
+      return (await readFile(path)).length
+    }
+    const [half, single] = [await size(0), await size(9)]
+    expect(single - half).toBe(2 * (2 * 4 + 4 + 4 * 2 + 2 + 4))
+  })
+
+  it('is not written for other seeds than the first', async () => {
+    await rm(path, { force: true })
+    const { file } = await judgeModel({ ...context, models: null, seed: 1 }, 'part', learned, described, of(0))
+    expect([file, existsSync(path)]).toEqual([null, false])
+  })
 })
 
 describe('numbers of several seeds', () => {

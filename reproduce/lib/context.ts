@@ -11,6 +11,8 @@ export type Context = {
   /** The folder for results, and the folder of trainings, from which they go on after an interruption. */
   readonly out: string
   readonly work: string
+  /** Where trained models go; null: nowhere, of another seed than the first. */
+  readonly models: string | null
   readonly seed: number
   /** All seeds of the reproduction, of which this is one. */
   readonly seeds: readonly number[]

@@ -15,7 +15,8 @@ import { emoji } from '../../src/node/index.ts'
 export const characters = ['🦎', '👁️'] as const
 
 /** Side of a target, and of the grid. */
-const size = 16, side = 20
+const size = 16
+export const side = 20
 
 /** [k,h,w,4] */
 export async function targetsOf(): Promise<{ targets: Tensor; images: Image[] }> {

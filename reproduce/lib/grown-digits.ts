@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path'
 import {
-  adam, conditionalTask, conv, cosineDecay, defineRule, filmStrip, foldIn, gather, guided, imageToTensor, key, mlp, mse, oneHot, rollout, scope,
+  adam, conditionalTask, conv, cosineDecay, defineRule, eye, filmStrip, foldIn, gather, guided, imageToTensor, key, mlp, mse, oneHot, rollout, scope,
   stack, takeChannels, taskTrainer, tensor, tensorToImage, upscale, warmUp, type CriticOptions, type DataParams, type DataRule, type Image,
   type Task, type Tensor,
 } from '../../src/index.ts'
@@ -16,6 +16,7 @@ import { readMnist } from '../../src/node/index.ts'
 import { fileOf, iterationsOf, writePicture, type Context, type Row } from './context.ts'
 import { halved } from './digits.ts'
 import { learn, summary, type Learned } from './learn.ts'
+import { judgeModel, listOf, type Judged } from './models.ts'
 import { grey } from './pictures.ts'
 import { trainReader } from './reader.ts'
 
@@ -63,6 +64,8 @@ export type Grown = {
   /** How each rule was trained, and pictures of what it grows, in Markdown. */
   readonly training: string
   readonly pictures: string
+  /** The files of the models, in Markdown. */
+  readonly models: string
   /** The reader's accuracy on real digits that it was not trained on, in per cent. */
   readonly readable: number
   /** The number of training digits. */
@@ -79,24 +82,34 @@ export async function growDigits(context: Context, ways: Readonly<Record<string,
   const digits = { pixels: whole.subarray(0, count * cells), labels: train.labels.subarray(0, count) }
   const wanted = Array.from({ length: classes * samples }, (_, i) => Math.floor(i / samples))
 
-  const rows: Row[] = [], training: string[] = [], pictures: string[] = []
+  const rows: Row[] = [], training: string[] = [], pictures: string[] = [], models: Judged<unknown>[] = []
   for (const [part, way] of Object.entries(ways)) {
     const learned = await trained(context, part, way, digits)
     training.push(`- ${way.name}: ${summary(learned)}.`)
-    for (const scale of way.scales) {
-      const grown = await grow({ told: way.told, scale, params: learned.params, seed: context.seed })
-      const { mean, map } = spread(grown)
-      rows.push({
-        'learnt by': way.name, ...(way.scales.length > 1 && { scale }), 'read right, %': (await reader.accuracy(grown, wanted)).toFixed(1),
-        'variance of pixels': mean.toFixed(5),
-      })
+    const own = await judgeModel(context, part, learned, {
+      rule: rules[way.told], data: { set: 'MNIST' }, grid: side, steps: [32, steps + 1], names: { conditions: '0 1 2 3 4 5 6 7 8 9' },
+      starts: way.told === 'cells' ? { condition: eye(classes) } : { rgba: tensor(colours) },
+    }, {
+      measure: ({ params }) => Promise.all(way.scales.map(async scale => {
+        const grown = await grow({ told: way.told, scale, params, seed: context.seed })
+        const { mean, map } = spread(grown)
+        return { scale, grown, map, row: {
+          'learnt by': way.name, ...(way.scales.length > 1 && { scale }), 'read right, %': (await reader.accuracy(grown, wanted)).toFixed(1),
+          'variance of pixels': mean.toFixed(5),
+        } }
+      })),
+      shown: list => list.map(({ row }) => row),
+    })
+    models.push(own)
+    for (const { scale, grown, map, row } of own.measured) {
+      rows.push(row)
       const name = way.scales.length > 1 ? `${part}-${scale}` : part
       await writePicture(context, name, sheet(grown, map))
       pictures.push(`${way.name}${way.scales.length > 1 ? `, scale ${scale}` : ''}: ![digits](${fileOf(context, name, 'png')})`)
     }
   }
   const readable = await reader.accuracy(unseen, test.labels)
-  return { rows, training: training.join('\n'), pictures: pictures.join('\n\n'), readable, count }
+  return { rows, training: training.join('\n'), pictures: pictures.join('\n\n'), models: listOf(context, models), readable, count }
 }
 
 function taskOf({ pixels, labels }: Digits, told: Told, loss: typeof mse): Task {

@@ -48,7 +48,7 @@ async function seenOf(name: string, ...more: string[]): Promise<Image> {
   return readPng(folder('seen.png'))
 }
 
-const pixel = ({ data, width }: Image, y: number, x: number): number[] => [...data.slice(4 * (y * width + x), 4 * (y * width + x) + 4)].map(v => Math.round(100 * v) / 100)
+const pixel = ({ data, width }: Image, y: number, x: number): number[] => Array.from(data.slice(4 * (y * width + x), 4 * (y * width + x) + 4), v => Math.round(100 * v) / 100)
 
 describe('grow', () => {
   it('begins with the colour of the seed that is asked for', async () => {

@@ -91,7 +91,7 @@ function checkPixels({ refuse }: Given, out: string, each: number, steps: number
 
 /** Plays in the terminal; another output gets a line now and then. Ends early if the output can no longer be written. */
 async function show({ rule, params, codec, cascade }: Model, options: PlayOptions): Promise<void> {
-  const visibles = codec ? 'pixels' : rule.channels.rgba === 4 ? 'cells' : null // what is always opaque is not counted
+  const visibles = codec ? 'pixels' : rule.channels.rgba === 4 ? 'cells' : null // other views are opaque everywhere
   const output = process.stdout, runs = inStages(rule, cascade)
   let lost = false
   output.once('error', () => { lost = true })

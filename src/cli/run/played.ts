@@ -1,14 +1,15 @@
 /**
- * How models are played: with what they begin, and what is seen of them, by their roles:
+ * How models are played: their first state, and their view, which depends on the roles of the rule:
  *
- *   rgba         its own picture; begins with one living cell, of an example that its file has or its conditions name
- *   rgb          a texture where nothing lives: red, green and blue about ½; begins empty
- *   latent       what the autoencoder makes of it
- *   classes      the class that each cell says, in colours
- *   output       what is made of an input
- *   frames       the newest of its frames
+ *   rgba         the colours
+ *   rgb          the colours; without a living mask those of a texture, which begins empty and whose zero is ½
+ *   latent       the image that the autoencoder decodes
+ *   classes      the class of each cell, in colours
+ *   output       the result for an input, as the loss of the training says
+ *   frames       the newest frame
  *
- * Of a volume the plane in the middle is seen. A rule that sees an input begins with one that its file has, or is none to play.
+ * Volumes are shown by their middle plane. The first state is one living cell or an example of the model's file. A rule with an
+ * input whose file has no example cannot be played.
  */
 import { didYouMean } from '../../backends/options.ts'
 import { seen, seenClasses, seenOutput } from '../../experiment/tasks/seen.ts'
@@ -31,7 +32,7 @@ import { askedOf } from './predicted.ts'
 /** A grid of cells, and the first state on it. */
 export type Beginning = { readonly sizes: readonly number[]; readonly state: () => Tensor }
 
-/** With what a model begins, by `--size` and `--example`; where there is nothing to begin with, that is refused by what shows it. */
+/** The beginning of a model, by `--size` and `--example`. A model without one is refused with the command that shows it. */
 export function beginningOf(given: Given, model: Model, path: string): Beginning {
   const { rule, params } = model
   const size = given.number('size', 0, { least: 1, most: mostCells })
@@ -52,7 +53,7 @@ export function beginningOf(given: Given, model: Model, path: string): Beginning
   }
 }
 
-/** Which example is asked for, by its number or as its model calls its conditions. */
+/** The index of an example that is given as a number or as a name of a condition. */
 function exampleOf(given: Given, { provenance }: Model, starts: Model['starts']): number {
   const { example } = given.text
   if (example === undefined) return 0

@@ -5,7 +5,7 @@ import {
 } from '../../src/index.ts'
 import { buffersAfter, f64, sentence } from '../tensor/values.ts'
 
-/** sin with cos made wrong in some way for its derivative. */
+/** sin whose derivative is a broken cos. */
 function sine(wrong: (correct: Tensor, x: Tensor) => Tensor): (x: Tensor) => Tensor {
   return customVjp((x: Tensor) => [sin(x), [x]], ([x], g) => [wrong(mul(g, cos(x)), x)])
 }
@@ -56,13 +56,13 @@ describe('checkGrad', () => {
     expect(sentence(() => checkGrad(product((g, t) => matmul(g, t), rightB), [a, b]))).toContain('is wrong')
     expect(sentence(() => checkGrad(product(rightA, (g, s) => matmul(s, g)), [a, b]))).toContain('is wrong')
     expect(sentence(() => checkGrad(product(rightA, (g, s) => transpose(rightB(g, s))), [a, b]))).toContain('is wrong')
-    // d(x·x) = x·dx + dx·x; one of the two is forgotten.
+    // d(x·x) = x·dx + dx·x; one of the two terms is missing.
     const square = customVjp((s: Tensor) => [mul(s, s), [s]], ([s], g) => [mul(g, s)])
     expect(sentence(() => checkGrad(square, x))).toContain('is wrong')
   })
 
   it('catches a second derivative that is wrong where the first is right', () => {
-    // The derivative of sin is right in value, but is made of a cos without a derivative.
+    // The derivative of sin has the right value, but is computed by a cos without a derivative.
     const detached = customVjp((x: Tensor) => [cos(x), []], (_, g) => [mul(g, 0)])
     const f = customVjp((x: Tensor) => [sin(x), [x]], ([x], g) => [mul(g, detached(x))])
     expect(checkGrad(f, f64(0.3, -2), { order: 1 }).length).toBe(1)

@@ -14,7 +14,7 @@ function counted<A extends unknown[], Y>(f: (...args: A) => Y): { f: (...args: A
 const square = (x: Tensor): Tensor => mul(x, x)
 
 describe('evaluations', () => {
-  it('one without a transform, one forward and one backward with one', () => {
+  it('one without a transform; with one, one forward and one backward', () => {
     const { f, runs } = counted(square)
     expect(list(checkpoint(f)(f64(3)))).toEqual([9])
     expect(runs()).toBe(1)
@@ -40,7 +40,7 @@ describe('evaluations', () => {
     expect(runs()).toBe(3 + 4)
   })
 
-  it('no backward one where no gradient is wanted', () => {
+  it('no backward one if no gradient is wanted', () => {
     const { f, runs } = counted(square)
     const g = grad((x: Tensor) => { checkpoint(f)(x); return sum(x) })(f64(3))
     expect([list(g), runs()]).toEqual([[1], 1])
@@ -61,7 +61,7 @@ describe('memory', () => {
     return x
   }
 
-  it('has a lower peak: what is inside is not kept', () => {
+  it('has a lower peak: intermediate values are not kept', () => {
     const x = ones([1000])
     const loss = (wrap: typeof checkpoint) => (z: Tensor): Tensor => {
       let y = z
@@ -74,19 +74,19 @@ describe('memory', () => {
     expectClose(grad(loss(checkpoint))(x), grad(loss(f => f))(x))
   })
 
-  it('keeps its inputs only, from the forward to the backward pass', () => {
+  it('keeps only its inputs, from the forward to the backward pass', () => {
     const x = f64(...Array.from({ length: 100 }, (_, i) => i / 100))
     expect(buffersAfter(() => scope(() => vjp((z: Tensor) => checkpoint((v: Tensor) => layers(v, 8))(mul(z, 2)), x)[1]))).toBe(2) // 2z, and the 2
   })
 
-  it('lets go of what its second run kept as it walks back: gradients take its place', () => {
+  it('releases the values of its second run during the walk: gradients take their place', () => {
     const weights = Array.from({ length: 32 }, () => ones([100]))
     const loss = (ws: Tensor[]): Tensor => sum(checkpoint(() => ws.reduce((x, w) => sin(mul(x, w))))())
     // Two values are kept for each weight, or one and its gradient, besides a few cotangents.
     expect(peakOf(() => grad(loss)(weights))).toBeLessThan(2.4 * 32 * 400)
   })
 
-  it('is back at its baseline where something throws, forward or backward', () => {
+  it('is back at its baseline if something throws, forward or backward', () => {
     const x = f64(1, 2)
     let runs = 0
     const failing = (at: number) => (z: Tensor): Tensor => {
@@ -128,7 +128,7 @@ describe('gradients', () => {
     expectClose(grad((w: Tensor) => loss(checkpoint)({ w, x: at.x }))(at.w), plain.w)
   })
 
-  it('reach concrete tensors that an enclosing scope has made and released since', () => {
+  it('reach concrete tensors that an enclosing scope has made and since released', () => {
     const f = (x: Tensor): Tensor => {
       const y = scope(() => {
         const constant = f64(3)
@@ -139,7 +139,7 @@ describe('gradients', () => {
     expect(list(grad(f)(f64(2)))).toEqual([12])
   })
 
-  it('are right where the function returns what it did not make, or one tensor twice', () => {
+  it('are right if the function returns a tensor that it did not make, or the same one twice', () => {
     const at = { x: f64(2), w: f64(3) }
     const f = ({ x, w }: typeof at): Tensor => {
       const [a, b, c, d, e] = checkpoint((z: Tensor) => { const y = mul(z, z); return [y, z, y, w, w] })(x)
@@ -186,7 +186,7 @@ describe('gradients', () => {
     checkGrad(f(checkpoint), at)
   })
 
-  it('are right where a pullback from outside is called inside', () => {
+  it('are right if a pullback from outside is called inside', () => {
     const f = (wrap: typeof checkpoint) => ({ x, w }: { x: Tensor; w: Tensor }): Tensor => {
       const [y, pullback] = vjp((z: Tensor) => wrap((u: Tensor) => sin(mul(mul(u, u), w)))(z), x)
       return sum(grad((g: Tensor) => sum(sin(wrap((h: Tensor) => pullback(h))(g))))(y))
@@ -198,7 +198,7 @@ describe('gradients', () => {
     checkGrad(f(checkpoint), at)
   })
 
-  it('are right for a transform of its own inside', () => {
+  it('are right for a transform inside', () => {
     const f = (x: Tensor): Tensor => sum(checkpoint((z: Tensor) => grad((v: Tensor) => sum(mul(mul(v, v), mul(v, z))))(z))(x))
     checkGrad(f, f64(0.3, -0.4), { order: 3 })
   })
@@ -212,7 +212,7 @@ describe('gradients', () => {
 })
 
 describe('a function that is not deterministic', () => {
-  it('is found out where it uses other tensors the second time', () => {
+  it('is caught if it uses other tensors the second time', () => {
     const [a, b] = [f64(2), f64(3)]
     let runs = 0
     expect(sentence(() => grad((x: Tensor) => sum(checkpoint((z: Tensor) => mul(z, runs++ === 0 ? a : b))(x)))(f64(1)))).toMatchInlineSnapshot(
@@ -220,7 +220,7 @@ describe('a function that is not deterministic', () => {
     )
   })
 
-  it('is found out where it uses what was made between its runs', () => {
+  it('is caught if it uses a tensor made between its runs', () => {
     let state = f64(2)
     const f = (x: Tensor): Tensor => {
       const y = checkpoint((z: Tensor) => mul(z, state))(x)
@@ -232,14 +232,14 @@ describe('a function that is not deterministic', () => {
     )
   })
 
-  it('is found out where it keeps what its first run has made', () => {
+  it('is caught if it keeps a tensor made by its first run', () => {
     let cache: Tensor | null = null
     expect(sentence(() => grad((x: Tensor) => sum(checkpoint((z: Tensor) => mul(z, cache ??= f64(2)))(x)))(f64(1)))).toMatchInlineSnapshot(
       `"checkpoint: run again, the function used tensor#n [1], which it had not used the first time."`,
     )
   })
 
-  it('is found out where its results change in number, shape or type', () => {
+  it('is caught if its results change in number, shape or type', () => {
     let runs = 0
     const f = (first: (x: Tensor) => unknown, second: (x: Tensor) => unknown) => (x: Tensor): Tensor => {
       runs = 0
@@ -257,7 +257,7 @@ describe('a function that is not deterministic', () => {
     )
   })
 
-  it('is refused where it is asynchronous', () => {
+  it('is refused if it is asynchronous', () => {
     expect(sentence(() => checkpoint(async (x: Tensor) => mul(x, 2))(f64(1)))).toMatchInlineSnapshot(
       `"checkpoint(): the function returned a Promise. It must be synchronous: what it computes after an await would be neither recorded nor released. Await data outside and pass it in."`,
     )

@@ -22,24 +22,24 @@ describe('customVjp', () => {
     expect(list(round(x))).toEqual([0, 2])
   })
 
-  it('is right to second order where both functions are', () => {
+  it('is right to second order if both functions are', () => {
     checkGrad((x: Tensor) => softplus(mul(x, x)), f64(0.3, -0.7), { order: 3, tolerance: 1e-5 })
   })
 
-  it('is differentiated as it stands by outer transforms: forward and backward', () => {
+  it('is differentiated by outer transforms as written, forward and backward', () => {
     // f(x) = round(x)·x with the inner gradient g = round(x) + x·1; outwards, round has no derivative, the sum has 1.
     const f = (x: Tensor): Tensor => mul(round(x), x)
     expect(list(grad(f)(scalar(1.6)))).toEqual([3.6])
     expect(list(grad(grad(f))(scalar(1.6)))).toEqual([1])
   })
 
-  it('takes several arguments, null for none, and saves what backward reads', () => {
+  it('takes several arguments, null for none, and saves the values that backward reads', () => {
     const scaled = customVjp((x: Tensor, k: Tensor) => [mul(x, k), [k, x]], ([k], g) => [mul(g, mul(k, 10)), null])
     const g = grad(({ x, k }: { x: Tensor; k: Tensor }) => sum(scaled(x, k)))({ x: f64(1, 2), k: f64(3, 4) })
     expect([list(g.x), list(g.k)]).toEqual([[30, 40], [0, 0]])
   })
 
-  it('returns a constant of arguments that nobody traces, and no gradient to those', () => {
+  it('returns a constant if no argument is traced, and gives untraced arguments no gradient', () => {
     const k = f64(5)
     expect(list(grad((x: Tensor) => sum(mul(x, round(k))))(f64(2)))).toEqual([5])
     const product = customVjp((a: Tensor, b: Tensor) => [mul(a, b), [a, b]], ([a, b], g) => [mul(g, b), mul(g, a)])
@@ -69,7 +69,7 @@ describe('customVjp', () => {
 describe('captures', () => {
   const refused = (f: (x: Tensor, w: Tensor) => Tensor): string => sentence(() => grad(({ x, w }: { x: Tensor; w: Tensor }) => sum(f(x, w)))({ x: f64(1), w: f64(2) }))
 
-  it('of what is being differentiated are refused, whether computed with, returned or saved', () => {
+  it('of traced tensors are refused, whether computed with, returned or saved', () => {
     expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, w), []], (_, g) => [g])(x))).toMatchInlineSnapshot(
       `"customVjp: the forward function uses tensor#n [1], which is being differentiated but is not an argument; pass it in."`,
     )
@@ -79,7 +79,7 @@ describe('captures', () => {
     expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, grad((y: Tensor) => sum(mul(y, w)))(z)), []], (_, g) => [g])(x))).toMatch(/^customVjp: the forward function uses/)
   })
 
-  it('are refused where no argument is traced, too', () => {
+  it('are refused if no argument is traced, too', () => {
     expect(refused((x, w) => mul(x, customVjp((z: Tensor) => [mul(z, w), []], (_, g) => [g])(f64(3))))).toMatch(/^customVjp: the forward function uses/)
   })
 
@@ -87,7 +87,7 @@ describe('captures', () => {
     expect(refused((x, w) => checkpoint((v: Tensor) => customVjp((z: Tensor) => [mul(z, w), []], (_, g) => [g])(v))(x))).toMatch(/^customVjp: the forward function uses/)
   })
 
-  it('of an inner transform are refused where the arguments belong to an outer one', () => {
+  it('of an inner transform are refused if the arguments belong to an outer one', () => {
     const f = (x: Tensor): Tensor => grad((y: Tensor) => sum(customVjp((z: Tensor) => [mul(z, y), []], (_, g) => [g])(x)))(f64(2))
     expect(sentence(() => grad((x: Tensor) => sum(f(x)))(f64(1)))).toMatch(/^customVjp: the forward function uses/)
   })
@@ -99,13 +99,13 @@ describe('captures', () => {
     expect(list(grad(f)(f64(3)))).toEqual([10])
   })
 
-  it('by backward alone are refused by name', () => {
+  it('by backward only are refused by name', () => {
     expect(refused((x, w) => customVjp((z: Tensor) => [mul(z, 2), []], (_, g) => [mul(g, w)])(x))).toMatchInlineSnapshot(
       `"mul: an input outlived the grad() that traced it; return it from the function, or as aux of valueAndGradAux."`,
     )
   })
 
-  it('that are constants are none', () => {
+  it('of constants are allowed', () => {
     const k = f64(3)
     expect(list(grad((x: Tensor) => sum(customVjp((z: Tensor) => [mul(z, k), []], (_, g) => [mul(g, k)])(x)))(f64(1)))).toEqual([3])
     const f = (x: Tensor): Tensor => { const stopped = stopGradient(mul(x, 5)); return sum(customVjp((z: Tensor) => [mul(z, stopped), [stopped]], ([k5], g) => [mul(g, k5)])(x)) }

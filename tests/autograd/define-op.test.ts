@@ -15,7 +15,7 @@ function cubeOf(rule: Partial<DerivativeRule<null>> = {}): (x: Tensor) => Tensor
   return x => apply(cubeOp, [x], null)
 }
 
-describe('an operator defined outside of the library', () => {
+describe('an operator defined outside the library', () => {
   it('has a value and derivatives to any order', () => {
     const cube = cubeOf()
     expect(list(cube(f64(2, -1)))).toEqual([8, -1])
@@ -29,7 +29,7 @@ describe('an operator defined outside of the library', () => {
     expectClose(grad(f)(f64(0.5, 2)), [6 * 0.5 ** 5, 6 * 2 ** 5])
   })
 
-  it('whose rule reads what it does not list is told so, whatever it reads', () => {
+  it('fails if its rule reads something that it does not list, whatever that is', () => {
     const forgetful = cubeOf({ uses: [] })
     expect(sentence(() => grad((x: Tensor) => sum(forgetful(mul(x, 2))))(f64(1, 2)))).toMatchInlineSnapshot(
       `"tensor mul#n [2] was not kept by cube: its derivative reads it, but does not list it in 'uses'"`,
@@ -49,14 +49,14 @@ describe('an operator defined outside of the library', () => {
     expect(list(grad((x: Tensor) => sum(shaped(x)))(f64(1, 2)))).toEqual([4, 4])
   })
 
-  it('keeps what its rule lists and no more', () => {
+  it('keeps only the values that its rule lists', () => {
     const x = f64(1, 2)
     const kept = (uses: DerivativeRule<null>['uses']): number =>
       buffersAfter(() => scope(() => vjp((z: Tensor) => cubeOf({ uses })(add(z, 1)), x)[1]))
     expect([kept([]), kept([0]), kept(['out']), kept([0, 'out'])]).toEqual([0, 1, 1, 2])
   })
 
-  it('has no gradient where it has no rules', () => {
+  it('has no gradient if it has no rules', () => {
     const constant = defineOp<null>({ name: 'constant', infer: ([x]) => x, cpu: ([x], out) => { out.set(x) }, vjp: null })
     expect(list(grad((x: Tensor) => sum(mul(x, apply(constant, [x], null))))(f64(1, 2)))).toEqual([1, 2])
     const partly = defineOp<null>({
@@ -77,7 +77,7 @@ describe('an operator defined outside of the library', () => {
     expect(g.map(list)).toEqual([[1], [2], [3]])
   })
 
-  it('is refused where it has neither inputs nor a backend', () => {
+  it('is refused if it has neither inputs nor a backend', () => {
     const nothing = defineOp<null>({ name: 'nothing', infer: () => ({ shape: [], dtype: 'float32' }), cpu: () => {}, vjp: null })
     expect(sentence(() => apply(nothing, [], null))).toMatchInlineSnapshot(
       `"nothing: an operator without inputs needs a backend."`,

@@ -1,4 +1,4 @@
-// The primitive behind fused rollouts: one node, kernels where they can go, and the composition wherever they cannot.
+// The primitive behind fused rollouts: one node, kernels where possible, and the composition everywhere else.
 // The function is y = x ⊙ x ⊙ w, with a second output z = sum of x, in kernels that count their calls.
 
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -71,12 +71,12 @@ const plainLoss = (x: Tensor, w: Tensor): Tensor => {
 const values = (t: Tensor): number[] => [...t.toArray()]
 
 describe('a fused function', () => {
-  it('keeps nothing where nothing is differentiated', () => {
+  it('keeps nothing if nothing is differentiated', () => {
     expect(values(squares(x(), w())[0])).toEqual([2, 2, -9])
     expect(calls).toEqual({ forward: 1, kept: 0, backward: 0, composed: 0, dropped: 0 })
   })
 
-  it('is differentiated by its kernel, once for each cotangent, and then lets go', () => {
+  it('is differentiated by its kernel, once for each cotangent, and then releases its history', () => {
     expect(values(grad((x: Tensor) => loss(x, w()))(x()))).toEqual(values(grad((x: Tensor) => plainLoss(x, w()))(x())))
     expect(calls).toEqual({ forward: 1, kept: 1, backward: 1, composed: 0, dropped: 1 })
     scope(() => {
@@ -90,7 +90,7 @@ describe('a fused function', () => {
     expect(calls.dropped).toBe(2)
   })
 
-  it('says what is wanted and what is given', () => {
+  it('tells the kernel which gradients are wanted and which cotangents are given', () => {
     const both = { x: x(), w: w() }
     grad(({ x, w }: typeof both) => sum(squares(x, w)[0]))(both)
     expect(asked).toEqual({ wanted: [true, true], given: [true, false] })
@@ -110,7 +110,7 @@ describe('a fused function', () => {
     expect(third(loss)).toEqual(third(plainLoss))
   })
 
-  it('is composed where a transform further out looks on', () => {
+  it('is composed if an outer transform differentiates it', () => {
     const at = x()
     grad((w: Tensor) => sum(grad((x: Tensor) => loss(x, w))(at)))(w())
     expect(calls).toEqual({ forward: 0, kept: 0, backward: 0, composed: 1, dropped: 0 })
@@ -119,7 +119,7 @@ describe('a fused function', () => {
     expect(calls).toMatchObject({ forward: 0, composed: 2 })
   })
 
-  it('is composed where its cotangent is differentiated', () => {
+  it('is composed if its cotangent is differentiated', () => {
     scope(() => {
       const [[y], pullback] = vjp((x: Tensor) => squares(x, w()), x())
       const g = grad((c: Tensor) => sum(pullback([mul(c, c), null])))(y)
@@ -147,7 +147,7 @@ describe('a fused function', () => {
     expect(values(g)).toEqual([4, -2, -6])
   })
 
-  it('lets go of its history when something fails', () => {
+  it('releases its history when something fails', () => {
     const fails = (x: Tensor): Tensor => {
       loss(x, w())
       throw new Error('on purpose')

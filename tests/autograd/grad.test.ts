@@ -72,7 +72,7 @@ describe('grad', () => {
     expect(sentence(() => valueAndGradAux((async (x: Tensor) => [x, 0]) as never)(f64(1)))).toContain('valueAndGradAux(): the function returned a Promise.')
   })
 
-  it('gives a NaN where there is one', () => {
+  it('passes on a NaN', () => {
     expect(list(grad((x: Tensor) => sum(mul(x, x)))(f64(1, NaN)))).toEqual([2, NaN])
   })
 })
@@ -86,7 +86,7 @@ describe('valueAndGrad', () => {
 })
 
 describe('valueAndGradAux', () => {
-  it('returns what comes beside the loss, and differentiates the loss alone', () => {
+  it('returns the auxiliary values, and differentiates only the loss', () => {
     const f = (x: Tensor) => {
       const y = mul(x, x)
       const loss = sum(y)
@@ -100,8 +100,8 @@ describe('valueAndGradAux', () => {
     expect(list(add(aux.y, 1))).toEqual([2, 5])
   })
 
-  it('keeps an outer derivative through what comes beside', () => {
-    // d/dx Σ (x² + 2x) where x² comes beside the loss and 2x is the inner gradient
+  it('keeps an outer derivative through the auxiliary values', () => {
+    // d/dx Σ (x² + 2x), where x² is the auxiliary value and 2x the inner gradient
     const f = (x: Tensor): Tensor => {
       const [[, square], g] = valueAndGradAux((z: Tensor) => [sum(mul(z, z)), mul(z, z)] as const)(x)
       return sum(add(square, g))
@@ -158,7 +158,7 @@ describe('stopGradient', () => {
 })
 
 describe('memory', () => {
-  it('holds nothing but the results afterwards, also where something throws', () => {
+  it('holds nothing but the results afterwards, also if something throws', () => {
     const x = f64(1, 2, 3)
     const loss = (z: Tensor): Tensor => sum(tanh(mul(sin(z), sub(z, 1))))
     expect(buffersAfter(() => grad(loss)(x))).toBe(1)
@@ -170,7 +170,7 @@ describe('memory', () => {
     expect(list(grad((z: Tensor) => sum(mul(z, z)))(x))).toEqual([2, 4, 6])
   })
 
-  it('lets go of what it kept as it walks back: gradients take its place', () => {
+  it('releases kept values during the walk: gradients take their place', () => {
     const weights = Array.from({ length: 32 }, () => ones([100]))
     const loss = (ws: Tensor[]): Tensor => sum(ws.reduce((x, w) => sin(mul(x, w))))
     const bytes = 32 * 400

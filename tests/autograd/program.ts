@@ -2,8 +2,8 @@
 //
 // A program is data: a list of instructions on vectors of one length, each of which appends its results to the values so
 // far. A block runs a program of its own that reaches the outer values through its closure, and returns some of them, its
-// own or not, perhaps one of them twice. `run` executes a program with its blocks wrapped in transforms, or `plainly`;
-// derivatives of both must agree, whatever is nested in whatever.
+// own or others, perhaps one of them twice. `run` executes a program with its blocks wrapped in transforms, or `plainly`;
+// derivatives of both must agree, however the blocks are nested.
 
 import fc from 'fast-check'
 import { add, checkpoint, grad, mul, scan, scope, sin, sum, tanh, tensor, vjp, type Tensor } from '../../src/index.ts'
@@ -41,13 +41,13 @@ function at<T>(list: readonly T[], i: number): T {
 }
 
 /**
- * All values, those given first. With `plainly`, blocks that change no values (checkpoint, scan, scope) are mere calls.
+ * All values, the given ones first. With `plainly`, blocks that do not change values (checkpoint, scan, scope) are plain calls.
  * `pulls` are pullbacks that can be called.
  */
 export function run(instructions: readonly Instruction[], given: readonly Tensor[], plainly: boolean, pulls: readonly Pull[] = []): Tensor[] {
   let values = given
   for (const instruction of instructions) {
-    // What a closure reaches must not change later, or a checkpoint would not be deterministic: lists are replaced.
+    // Captured values must not change later, or a checkpoint would not be deterministic: so lists are replaced, not changed.
     const [now, known] = [values, pulls]
     const [a, b] = instruction.op === 'block' ? [] : [at(now, instruction.a), at(now, instruction.b)]
     switch (instruction.op) {
@@ -80,7 +80,7 @@ const wrapped: Record<Exclude<Block, 'vjp'>, (block: (x: Tensor) => Tensor[], x:
   scope: (block, x) => scope(() => block(x)),
   checkpoint: (block, x) => checkpoint(block)(x),
   scan: (block, x) => {
-    // One step, and therefore one segment: the same values as a mere call.
+    // One step, and so one segment: the same values as a plain call.
     const step = (c: Tensor): readonly [Tensor, Tensor[]] => { const [first, ...others] = block(c); return [first, others] }
     const [carry, [rest]] = scan(step, x, 1)
     return [carry, ...rest]

@@ -31,13 +31,13 @@ function expectSame(a: Params, b: Params, within = 1e-12): void {
 }
 
 describe('scan', () => {
-  it('applies a step T times, hands it the host\'s t, and collects what it returns', () => {
+  it('applies a step T times, passes it the host\'s t, and collects its outputs', () => {
     const seen: number[] = []
     const [last, ys] = scan((x: Tensor, _: undefined, t: number) => { seen.push(t); return [add(x, 1), mul(x, 10)] as const }, scalar(0), 4)
     expect([list(last), ys.map(list), seen]).toEqual([[4], [[0], [10], [20], [30]], [0, 1, 2, 3]])
   })
 
-  it('hands each step its input', () => {
+  it('passes each step its input', () => {
     const [last, ys] = scan((x: Tensor, u: { a: Tensor; n: number }) => [add(x, mul(u.a, u.n)), u.n] as const, scalar(0), [{ a: scalar(1), n: 2 }, { a: scalar(3), n: 4 }])
     expect([list(last), ys]).toEqual([[14], [2, 4]])
   })
@@ -79,7 +79,7 @@ describe('scan', () => {
     expect(list(f(2)(f64(0.5)))).toEqual(list(f(false)(f64(0.5))))
   })
 
-  it('within scan, and within another scan\'s step', () => {
+  it('works within scan, and within another scan\'s step', () => {
     const f = (inner: number | false, outer: number | false) => (x: Tensor): Tensor => sum(scan((c: Tensor) =>
       [scan((d: Tensor) => [tanh(mul(d, add(x, c))), null] as const, c, 3, { checkpoint: inner })[0], null] as const, x, 4, { checkpoint: outer })[0])
     const plain = grad(f(false, false))(f64(0.5, 1.5))
@@ -95,7 +95,7 @@ describe('scan', () => {
     checkGrad(f('auto'), f64(0.5, 1.5))
   })
 
-  it('evaluates a step twice where it is differentiated, once elsewhere', () => {
+  it('evaluates a step twice if it is differentiated, else once', () => {
     let runs = 0
     const f = (x: Tensor): Tensor => sum(scan((c: Tensor) => { runs++; return [sin(c), null] as const }, x, 10)[0])
     f(f64(1))
@@ -104,7 +104,7 @@ describe('scan', () => {
     expect(runs).toBe(30)
   })
 
-  it('returns what comes out of it beside a loss', () => {
+  it('returns auxiliary values beside a loss', () => {
     const [[, { ys }], g] = valueAndGradAux((x: Tensor) => {
       const [last, outputs] = scan((c: Tensor) => [mul(c, 2), c] as const, x, 5)
       return [sum(last), { ys: outputs }] as const
@@ -112,7 +112,7 @@ describe('scan', () => {
     expect([ys.map(list).flat(), list(g)]).toEqual([[1, 2, 4, 8, 16], [32]])
   })
 
-  it('refuses what is no number of steps', () => {
+  it('refuses wrong numbers of steps', () => {
     const step = (x: Tensor): readonly [Tensor, null] => [x, null]
     expect(sentence(() => scan(step, f64(1), -1))).toMatchInlineSnapshot(
       `"scan: the number of steps must be a whole number ≥ 0, got -1."`,
@@ -160,7 +160,7 @@ describe('memory', () => {
     }
   })
 
-  it('holds only the result afterwards, also where a step throws in either pass', () => {
+  it('holds only the result afterwards, also if a step throws in either pass', () => {
     const x = state()
     expect(buffersAfter(() => grad(loss(20, 'auto'))(x))).toBe(1)
     expect(buffersAfter(() => scan(step, x, 20))).toBe(1)

@@ -1,4 +1,4 @@
-// The way back over a tape, step by step: cotangents add up to the gradient, and nothing stays behind.
+// The backward pass over a tape, step by step: cotangents add up to the gradient, and nothing is left behind.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { programs, run, vector } from './program.ts'
 const numbers = (t: Tensor | null): number[] | null => t && Array.from(t.toArray())
 
 describe('traceGrad', () => {
-  it('tells what each row is given and what it gives', () => {
+  it('has for each row its cotangents and those that it gives', () => {
     const x = tensor([1, 2, 3])
     const { trace, steps, grads } = traceGrad((x: Tensor) => sum(mul(x, x)), x)
     expect(trace).toEqual(traceOf((x: Tensor) => sum(mul(x, x)), x))
@@ -20,7 +20,7 @@ describe('traceGrad', () => {
     expect(numbers(grads)).toEqual([2, 4, 6])
   })
 
-  it('differentiates the sum of all that is returned, and passes by what nothing flows to', () => {
+  it('differentiates the sum of everything returned, and skips rows without a cotangent', () => {
     const { trace, steps, grads } = traceGrad((x: Tensor) => { exp(x); return { a: mul(x, 2), b: [mul(x, x), 7, tensor([1])] } }, tensor([3]))
     expect(numbers(grads)).toEqual([8])
     expect(steps.map(({ row }) => trace.rows[row].operator)).toEqual(['mul', 'mul'])
@@ -34,7 +34,7 @@ describe('traceGrad', () => {
     expect(step.gives.map(numbers)).toEqual([[0, 2 * Math.fround(Math.E)]])
   })
 
-  // The law of the way back: a cotangent is the sum of what the rows behind it have given, and that of an argument is the gradient.
+  // The law of the backward pass: a cotangent is the sum of what later rows have given, and that of an argument is the gradient.
   it('adds up to the gradient, bit by bit', () => {
     fc.assert(fc.property(programs, program => {
       const list = [vector(1), vector(2)]
@@ -55,7 +55,7 @@ describe('traceGrad', () => {
     }))
   })
 
-  it('leaves nothing behind, also where a derivative fails', () => {
+  it('leaves nothing behind, also if a derivative fails', () => {
     const x = tensor([1, 2])
     const before = memory().buffers
     scope(() => { traceGrad((y: Tensor) => sum(exp(y)), x) })

@@ -10,7 +10,7 @@ import { supersede } from '../../src/tensor/lifetime.ts'
 import { programs, run, vector } from './program.ts'
 
 describe('traceOf', () => {
-  it('tells what is recorded, from what, and what is kept for whom', () => {
+  it('has every recorded row with its inputs, and what is kept for which derivative', () => {
     const c = tensor([1, 2, 3])
     const trace = traceOf((w: Tensor) => sum(exp(mul(w, c))), tensor([0, 1, 2]))
     expect(printTape(trace)).toBe([
@@ -29,7 +29,7 @@ describe('traceOf', () => {
     })
   })
 
-  it('names arguments by their paths, and tells each derivative what it reads', () => {
+  it('names arguments by their paths, and lists what each derivative reads', () => {
     const params = { w: zeros([2, 4]), b: [zeros([4])] }
     const { rows } = traceOf((p: typeof params, x: Tensor) => relu(dense(x, p.w, { bias: p.b[0] })), params, zeros([5, 2]))
     expect(rows.slice(0, 2).map(row => row.path)).toEqual(['w', 'b.0'])
@@ -38,7 +38,7 @@ describe('traceOf', () => {
     expect(layer.keeps[0]).toEqual({ of: null, for: [0], shape: [5, 2], dtype: 'float32', bytes: 40 })
   })
 
-  it('tells readers apart where optional inputs are not given', () => {
+  it('distinguishes readers if optional inputs are not given', () => {
     const op = defineOp<null>({
       name: 'pair', infer: ([x]) => x, cpu: ([x], out) => { out.set(x) },
       vjp: [{ uses: [0, 2], grad: g => g }, { uses: ['out'], grad: g => g }, null],
@@ -47,7 +47,7 @@ describe('traceOf', () => {
     expect(rows[2].keeps.map(({ of, for: readers }) => [of, readers])).toEqual([[0, [0]], [2, [1]]])
   })
 
-  it('marks what no output depends on, which is kept no longer', () => {
+  it('marks rows on which no output depends, whose values are no longer kept', () => {
     const { rows, outputs } = traceOf((x: Tensor) => { exp(x); return [tanh(x), 7, zeros([2])] as const }, zeros([2]))
     expect(rows.map(({ operator, used, bytes }) => [operator, used, bytes])).toEqual([['input', true, 0], ['exp', false, 0], ['tanh', true, 8]])
     expect(outputs).toEqual([2, null])
@@ -81,7 +81,7 @@ describe('traceOf', () => {
     expect(() => printTape(exp as never)).toThrow('printTape: the trace is a function, expected what traceOf returns.')
   })
 
-  // The law that makes the table true: what its rows add up to is what the backend holds for the pullback.
+  // The law that makes the table true: the bytes of its rows add up to those that the backend holds for the pullback.
   it('accounts for every byte that a pullback holds', () => {
     const bytesHeld = (f: (list: Tensor[]) => unknown, list: Tensor[]): number => {
       const before = memory().bytes

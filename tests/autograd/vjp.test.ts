@@ -17,7 +17,7 @@ describe('vjp', () => {
     expect(list(pullback(f64(1, 1)))).toEqual([3, 12])
   })
 
-  it('differentiates argument 0 alone', () => {
+  it('differentiates only argument 0', () => {
     const [, pullback] = vjp((x: Tensor, y: Tensor, n: number) => mul(mul(x, y), n), scalar(3), scalar(4), 5)
     expect(list(pullback(scalar(1)))).toEqual([20])
   })
@@ -30,7 +30,7 @@ describe('vjp', () => {
     expect([list(x.w[0]), list(x.w[1].b), x.name]).toEqual([[51], [21], 'p'])
   })
 
-  it('takes null for a cotangent of zeros', () => {
+  it('takes null as a cotangent of zeros', () => {
     const [, pullback] = vjp((x: Tensor) => ({ a: mul(x, 2), b: mul(x, 3) }), f64(1))
     expect(list(pullback({ a: f64(1), b: null }))).toEqual([2])
     expect(list(pullback({ a: null, b: f64(1) }))).toEqual([3])
@@ -59,7 +59,7 @@ describe('vjp', () => {
     expect(list(twice([f64(1), f64(10), f64(100)]))).toEqual([611])
   })
 
-  it('treats what it reaches through a closure as a constant, the very same tensor too', () => {
+  it('treats captured tensors as constants, even the argument itself', () => {
     const x = f64(3)
     const [, pullback] = vjp((z: Tensor) => mul(z, x), x)
     expect(list(pullback(f64(1)))).toEqual([3])
@@ -93,7 +93,7 @@ describe('vjp', () => {
     })))
   })
 
-  it('refuses what it cannot do, in one sentence', () => {
+  it('refuses wrong arguments in one sentence', () => {
     const [, pullback] = vjp((x: Tensor) => ({ a: mul(x, 2), n: 1 }), f64(1, 2))
     const wrong = pullback as (g: unknown) => Tensor
     const identity = vjp((x: Tensor) => x, f64(1))[1] as (g: unknown) => Tensor
@@ -123,7 +123,7 @@ describe('vjp', () => {
     )
   })
 
-  it('notices a rule whose result has the wrong shape, wherever it stands', () => {
+  it('notices a rule whose result has the wrong shape, wherever it is', () => {
     const broken = defineOp<null>({
       name: 'broken',
       infer: ([x]) => x,
@@ -138,7 +138,7 @@ describe('vjp', () => {
 })
 
 describe('a pullback', () => {
-  it('keeps what its derivative reads, and nothing else, for as long as it lives', () => {
+  it('keeps only what its derivative reads, for as long as it lives', () => {
     const x = f64(1, 2)
     const before = memory().buffers
     scope(() => {
@@ -150,12 +150,12 @@ describe('a pullback', () => {
     expect(memory().buffers).toBe(before)
   })
 
-  it('keeps nothing of what does not lead to the output', () => {
+  it('keeps nothing for values that do not lead to the output', () => {
     const f = (z: Tensor): Tensor => { sin(sin(sin(z))); return mul(z, 2) }
     expect(buffersAfter(() => scope(() => vjp(f, f64(1, 2))[1]))).toBe(1) // the 2
   })
 
-  it('is a resource: kept where a tree that is returned holds it, else released', () => {
+  it('is a resource: kept if a returned tree contains it, else released', () => {
     const { deep: [pullback] } = scope(() => ({ deep: [vjp((z: Tensor) => mul(z, z), f64(3))[1]] }))
     expect(list(pullback(f64(1)))).toEqual([6])
     let late!: (g: Tensor) => Tensor
@@ -165,7 +165,7 @@ describe('a pullback', () => {
     )
   })
 
-  it('may return the cotangent itself, which stays the property of who gave it', () => {
+  it('may return the cotangent itself, which stays owned by the caller', () => {
     const [, pullback] = vjp((x: Tensor) => [x, x], f64(1, 2))
     const g = f64(3, 4)
     expect(pullback([g, null])).toBe(g)
@@ -189,7 +189,7 @@ describe('a pullback', () => {
     expect(list(grad((g: Tensor) => sum(mul(pullback(g), pullback(g))))(f64(1)))).toEqual([288])
   })
 
-  it('that throws leaves nothing behind and can be called again', () => {
+  it('leaves nothing behind if it throws, and can be called again', () => {
     let fail = true
     const shaky = customVjp((x: Tensor) => [mul(x, 2), []], (_, g) => {
       mul(g, 3)

@@ -1,4 +1,4 @@
-// What is committed of src/backends/wasm is what its sources give.
+// The committed build of src/backends/wasm is that of its sources.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

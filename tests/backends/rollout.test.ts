@@ -1,5 +1,5 @@
-// Whole rollouts on the CPU: the same bits for any number of threads and any budget of memory, histories that are let
-// go, and processes that end.
+// Whole rollouts on the CPU: the same bits for any number of threads and any budget of memory, histories that are
+// released, and processes that end.
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -53,7 +53,7 @@ function bitsOf(scene: Scene, backend: Backend, options?: Partial<RolloutOptions
 }
 
 describe('the bits of a rollout and its gradients', () => {
-  // Samples are dealt out to threads where there are many; where there are few, all threads share each.
+  // If there are many samples, each thread takes some; if there are few, all threads share each.
   const batches = fc.integer({ min: 1, max: 7 })
   const scenes = scenesOf({ rules: fusedOnCpu, batches, inputs: true })
 
@@ -93,7 +93,7 @@ describe('the bits of a rollout and its gradients', () => {
     }), runs(10))
   })
 
-  it('are the same where memory was full of NaN before', () => {
+  it('are the same if memory was full of NaN before', () => {
     const used = cpu({ threads: 1, ...exact })
     const rule = defineRule({ channels: { a: 16 }, perceive: ['mean'], update: mlp(64, { lastStd: 0.1 }), living: null })
     const params = init(rule, key(1), { backend: used })
@@ -107,7 +107,7 @@ describe('the bits of a rollout and its gradients', () => {
     }), runs(24))
   })
 
-  it('are the same however many columns of zeros stand behind those of the weights', () => {
+  it('are the same however many columns of zeros follow those of the weights', () => {
     const wide: Backend = { ...one, runner: { ...one.runner!, multiples: { hidden: 24, last: 8 } } }
     fc.assert(fc.property(scenes, scene => {
       expect(bitsOf(scene, wide)).toEqual(bitsOf(scene, one))
@@ -128,7 +128,7 @@ describe('the bits of a rollout and its gradients', () => {
 describe('the history of a rollout', () => {
   const backend = cpu({ threads: 2, ...exact })
   const { forward } = backend.runner!
-  /** How often each history that was handed out has been released. */
+  /** How often each history has been released. */
   const releases: number[] = []
   let kept = 0, unkept = 0
   const watched: Backend = {
@@ -205,7 +205,7 @@ describe('the history of a rollout', () => {
     expect(releases).toEqual([1, 1, 1, 1])
   })
 
-  it('is not made where nothing is differentiated', () => {
+  it('is not made if nothing is differentiated', () => {
     start()
     rollout(rule, params, x, key(2), { steps: 4 })
     grad((p: DataParams) => sum(mul(p.update.w1, sum(rollout(rule, params, x, key(2), { steps: 4 })))))(params)
@@ -213,7 +213,7 @@ describe('the history of a rollout', () => {
   })
 })
 
-/** Bytes outside of JavaScript's heap that are in use. */
+/** Bytes in use outside JavaScript's heap. */
 function external(): number {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
@@ -231,7 +231,7 @@ describe('memory', () => {
     })
     onTestFinished(() => { vi.restoreAllMocks() })
     for (const historyBytes of [undefined, 20_000]) {
-      // Its thread is that of the sources, whose stores are seen here; generated.ts has the same once more.
+      // It uses the thread from the sources, whose stores are visible here; generated.ts has a copy of it.
       const runner = wasmRunner({
         build: 'plain', threads: 1, historyBytes,
         thread: expose => expose({
@@ -252,7 +252,7 @@ describe('memory', () => {
       const before = external()
       for (let i = 0; i < (long ? 50 : 20); i++) train(i)
       expect(backend.memory().bytes).toBe(bytes)
-      // Anything that leaked in each step, and be it the last state only, would be some megabytes.
+      // A leak in each step, even if only of the last state, would be some megabytes.
       expect(external() - before).toBeLessThan(2 ** 18)
     }
     expect([...stores].map(({ kept }) => kept), 'bytes that nobody needs').toEqual([0, 0])
@@ -292,7 +292,7 @@ describe('memory', () => {
     }))
   })
 
-  it('that WebAssembly cannot reach is refused in a sentence', () => {
+  it('is refused in a sentence if WebAssembly cannot reach so much', () => {
     const rollouts = cpu({ threads: 1 }).runner!
     const program: Program = {
       batch: 1, depth: 1, height: 1, width: 2 ** 26, channels: 16, padding: 'zero', updated: [0], fireRate: 1,
@@ -308,7 +308,7 @@ describe('memory', () => {
 })
 
 describe('threads', () => {
-  it('that wait for one that has failed are told so', () => {
+  it('stop waiting for one that has failed', () => {
     const memory = new WebAssembly.Memory({ initial: 1 })
     const words = new Int32Array(memory.buffer)
     const team = meeting(memory).team({} as TeamLayout, 2, 0)
@@ -335,7 +335,7 @@ describe('threads', () => {
     return cpu({ threads: 2, ...exact })
   }
 
-  it('say what went wrong in one of them, and go on', () => {
+  it('report an error in one of them, and stay usable', () => {
     const rule = defineRule({ ...growingRule, update: mlp(8, { lastStd: 0.3 }) })
     const run = (backend: Backend): [Tensor, (g: Tensor) => DataParams] => {
       const x = uniform(key(1), [1, 16, 9, 16], { backend })
@@ -423,7 +423,7 @@ function child(program: string, { flags = [], signal, before = '' }: {
 describe('a process that uses threads', () => {
   const work = 'train(cpu({ threads: 3 })); console.log("done");'
 
-  it('ends by itself, whatever it ends with', async () => {
+  it('ends by itself, however it ends', async () => {
     const [well, badly, later, exits] = await Promise.all([
       child(work),
       child(`${work} throw new Error('on purpose')`),
@@ -447,7 +447,7 @@ describe('a process that uses threads', () => {
 })
 
 describe('fused multiply-add', () => {
-  // Node 22 and browsers have relaxed SIMD, Node 20 only on demand.
+  // Node 22 and browsers have relaxed SIMD, Node 20 only with a flag.
   const flags = supports('fma') ? [] : ['--experimental-wasm-relaxed-simd']
   const report = `console.log(JSON.stringify({
     plain: [1, 2, 3].map(threads => bits(train(cpu({ threads, fma: false })))),
@@ -456,7 +456,7 @@ describe('fused multiply-add', () => {
     arrays: [false, true].map(fma => train(cpu({ threads: 1, fma })).arrays.map(a => [...a])),
   }))`
 
-  it('changes roundings only, and can be declined', async () => {
+  it('changes only the rounding, and can be turned off', async () => {
     const [relaxed, strict] = (await Promise.all([child(report, { flags }), child(report)])).map(({ out, err }) => {
       expect(err).toBe('')
       return JSON.parse(out) as { plain: string[]; fused: string[]; losses: number[]; arrays: number[][][] }
@@ -473,7 +473,7 @@ describe('fused multiply-add', () => {
   })
 })
 
-describe('where there are no threads', () => {
+describe('without threads', () => {
   it('rollouts run in one, as on the main thread of a browser', async () => {
     const browser = `
       process.getBuiltinModule = undefined

@@ -1,4 +1,4 @@
-// What every operator must prove, stated once.
+// The properties that every operator must have, stated once.
 //
 // A case names an operator and says how to call it on random inputs. From that alone `operators.test.ts` checks
 //
@@ -57,7 +57,7 @@ export function size(max: number): fc.Arbitrary<number> {
 
 let emptied = false
 
-/** Random calls of a case on shapes some sizes of which are 0; none where it has no such calls. */
+/** Random calls of a case on shapes with some sizes of 0; none if it has no such calls. */
 export function emptyCalls({ calls }: Case, count: number, seed: number): (() => Call)[] {
   emptied = true
   try {
@@ -70,8 +70,8 @@ export function emptyCalls({ calls }: Case, count: number, seed: number): (() =>
 }
 
 /**
- * Where the tensors of cases are made, and what of their numbers: all, or with `absolute` their magnitudes. With
- * `special`, the numbers that were to be spaced are special ones: 0, whole, equal to others.
+ * Where the tensors of cases are made, and from which numbers: those drawn or, with `absolute`, their magnitudes. With
+ * `special`, numbers that would be spaced are special ones: 0, whole, or equal to others.
  */
 type Placed = { dtype: DType; backend?: Backend; absolute?: boolean; special?: boolean }
 
@@ -80,7 +80,7 @@ export const special: readonly number[] = [0, 1, -1, 2, -2, 0.5, 3]
 
 let placement: Placed = { dtype: 'float64' }
 
-/** What `make` returns, with the tensors of cases made elsewhere than in float64 on the CPU. */
+/** The result of `make`, with the tensors of cases made elsewhere than in float64 on the CPU. */
 export function withPlacement<T>(where: Placed, make: () => T): T {
   const before = placement
   placement = where

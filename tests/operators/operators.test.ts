@@ -19,7 +19,7 @@ describe('every differentiable operator', () => {
     expect(missing, 'operators without a gradient test').toEqual([])
   })
 
-  it('is exported, or it could not be seen here', () => {
+  it('is exported, so that it is found here', () => {
     const definition = /^([^*\n]*)\bconst \w+.*= (?:defineOp|unary|binary)\b/gm
     const definitions = files.flatMap(file => [...readFileSync(file, 'utf8').matchAll(definition)])
     expect(definitions.length).toBe(operators.size)
@@ -78,11 +78,11 @@ describe.each(cases.map(c => [c.op.name, c] as const))('%s', (_, c) => {
     })))
   })
 
-  // A check that cannot fail proves nothing: each rule is made wrong in turn, and the check must notice.
+  // A check that cannot fail proves nothing: each rule is broken in turn, and the check must notice.
   for (const position of positions) {
     for (const mutant of ['sign', 'factor', 'missing', 'reversed'] as const) {
       if (harmless[mutant]) continue
-      it(`is found out when the derivative for input ${position} has a wrong ${mutant}`, () => {
+      it(`is caught when the derivative for input ${position} has a wrong ${mutant}`, () => {
         withMutant(op, position, mutant, () => {
           const property = fc.property(calls, make => scope(() => {
             const { f, at } = make()

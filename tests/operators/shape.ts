@@ -1,4 +1,4 @@
-// Cases of the operators that move entries: pad and slice, concat and its inverses, gather and scatter, sort; and that which sums along a line.
+// Cases of the operators that move entries: pad and slice, concat and its inverses, gather and scatter, sort; and of cumsum.
 
 import fc from 'fast-check'
 import {
@@ -18,12 +18,12 @@ const axes = fc.integer({ min: 0, max: 2 })
 const width = fc.integer({ min: 0, max: 2 })
 const widths = fc.array(fc.tuple(width, width), { minLength: 3, maxLength: 3 })
 
-/** Any numbers below n. */
+/** Arbitrary indices below n. */
 function numbers(seed: number, count: number, n: number): number[] {
   return Array.from({ length: count }, (_, i) => bitsAt(key(seed), 0, i) % n)
 }
 
-/** Any index per entry of `shape`, below n. */
+/** An arbitrary index below n for each entry of `shape`. */
 function indices(seed: number, shape: readonly number[], n: number): Tensor {
   return given(numbers(seed, sizeOf(shape), n), shape, 'int32')
 }
@@ -31,7 +31,7 @@ function indices(seed: number, shape: readonly number[], n: number): Tensor {
 const anyIndices = fc.record({ shape: shapes(3), axis: axes, length: size(6), seed: seeds })
   .map(({ shape, axis, length, seed }) => ({ shape, other: shape.with(axis, length), axis, length, seed }))
 
-/** Tensors that agree but for one axis. */
+/** Tensors whose shapes agree except in one axis. */
 const joined = fc.record({
   shape: shapes(3, 3),
   axis: axes,

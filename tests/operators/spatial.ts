@@ -12,7 +12,7 @@ import { gradCase, seeds, size, spaced, type Case } from './case.ts'
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
-/** Images, kernels and how they meet. Grids are made large enough for a mirror image. */
+/** Images, kernels and the options of convolutions. Grids are large enough for mirrored borders. */
 const meetings = fc.record({
   b: size(2), h: size(4), w: size(4), n: size(5), m: size(5), kh: upTo(3), kw: upTo(4),
   padding: fc.constantFrom<Padding>('zero', 'circular', 'reflect', 'replicate'), stride: upTo(3), dilation: upTo(2),
@@ -43,7 +43,7 @@ const pools = fc.record({
 
 type Pool = typeof pools extends fc.Arbitrary<infer T> ? T : never
 
-/** Taps that a window could have chosen. */
+/** Taps that windows could have chosen. */
 function chosen(seed: number, { b, h, w, c, k, padding, dilation }: Pool): { tap: Tensor; win: Windows } {
   const x = spaced(seed, [b, h, w, c])
   const win = windows('pool', x, k, { padding, dilation })

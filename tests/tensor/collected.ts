@@ -1,5 +1,5 @@
-// A program without a scope around it, run by lifetime.test.ts with `node --expose-gc`: what it drops, the garbage collector
-// finds, and the finaliser gives back. Prints how many buffers are alive at each point.
+// A program without a scope around it, run by lifetime.test.ts with `node --expose-gc`: the garbage collector finds the tensors
+// that it drops, and the finaliser frees them. Prints the number of live buffers at each point.
 
 import { add, customVjp, memory, mul, reshape, tensor, vjp, type Tensor } from '../../src/index.ts'
 import { supersede } from '../../src/tensor/lifetime.ts'
@@ -41,7 +41,7 @@ function pullback(): void {
 function superseded(): void {
   const x = vector(5, 6, 7)
   held.view = reshape(x, [3, 1])
-  // Its derivative is a saved tensor itself, which the program owned, gave up and is now given again.
+  // Its derivative is a saved tensor itself, which the program owned, dropped, and now receives again.
   const odd = customVjp((y: Tensor, saved: Tensor) => [mul(y, saved), [saved]], ([saved]) => [saved, null])
   const [, back] = vjp((y: Tensor) => odd(y, x), vector(1, 1, 1))
   supersede(x, null, 'was superseded')

@@ -1,4 +1,4 @@
-// What is made of other operators: logic over axes, rows with a single 1, the variance; and reading as nested lists.
+// Functions composed of other operators: logic over axes, one-hot rows, the variance; and reading as nested lists.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -35,7 +35,7 @@ describe('silu and gelu', () => {
       checkGrad(silu, x, { order: 2 })
       checkGrad(gelu, x, { order: 2 })
     }))
-    // Φ(1) = 0.8413447, to within what the formula is off.
+    // Φ(1) = 0.8413447, up to the error of the formula.
     expect(Math.abs(gelu(tensor([1])).toArray()[0] - 0.8413447)).toBeLessThan(5e-4)
   })
 })
@@ -52,7 +52,7 @@ describe('any and all', () => {
     }))
   })
 
-  it('count NaN as true, and of nothing all but not any', () => {
+  it('count NaN as true; of no entries, all is true and any is false', () => {
     expect([any(tensor([0, NaN])), all(tensor([1, NaN]))].map(x => x.toNested())).toEqual([1, 1])
     expect([any(zeros([2, 0]), 1), all(zeros([2, 0]), 1)].map(x => x.toNested())).toEqual([[0, 0], [1, 1]])
   })
@@ -81,7 +81,7 @@ describe('layerNorm and groupNorm', () => {
     fc.assert(fc.property(drawn, ({ cells, groups, each, seed }) => {
       const c = groups * each
       const [noise, scale, shift] = [[2, cells, 2, c], [c], [c]].map((shape, i) => normal(key(seed + i), shape, { std: 0.2, dtype: 'float64' }))
-      // Numbers so far apart that differences measure their curvature.
+      // Numbers far enough apart for differences to measure the curvature.
       const x = add(noise, reshape(range(2 * c, { dtype: 'float64' }), [1, 1, 2, c]))
       const value = entries(x), by = scale.toArray(), to = shift.toArray()
       const beside = ([b, y, w, k]: number[], all: boolean): number[] => {
@@ -101,12 +101,12 @@ describe('layerNorm and groupNorm', () => {
     }), runs(20))
   })
 
-  it('is 0 where all channels are alike, with a finite gradient', () => {
+  it('is 0 where all channels are equal, with a finite gradient', () => {
     expect(layerNorm(tensor([[7, 7, 7]])).toNested()).toEqual([[0, 0, 0]])
     expect(grad((x: Tensor) => sum(layerNorm(x)))(zeros([2, 3])).toArray().every(Number.isFinite)).toBe(true)
   })
 
-  it('refuses what does not fit', () => {
+  it('refuses arguments that do not fit', () => {
     expect(() => layerNorm(zeros([2, 6]), { groups: 4 })).toThrow('layerNorm: there are no 4 equal groups of 6 channels; x [2,6].')
     expect(() => groupNorm(zeros([2, 6]), { scale: zeros([5]) })).toThrow('groupNorm: the scale must be [c]; x [2,6], scale [5].')
     expect(() => groupNorm(zeros([6]))).toThrow('groupNorm: x must be [b,…,c]; x [6].')
@@ -158,7 +158,7 @@ describe('variance', () => {
     }))
   })
 
-  it('keeps its digits where the mean is great', () => {
+  it('stays accurate if the mean is large', () => {
     expect(variance(tensor([1e6, 1e6 + 1])).toNested()).toBe(0.25)
   })
 
@@ -173,7 +173,7 @@ it('log1p keeps the digits of small numbers', () => {
 })
 
 describe('a tensor', () => {
-  it('is read as the nested lists of which it is made', () => {
+  it('is read as the nested lists from which it was made', () => {
     const shapes = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 })
     fc.assert(fc.property(shapes, sizes => {
       const x = cast(reshape(range(sizeOf(sizes)), sizes), 'float32')

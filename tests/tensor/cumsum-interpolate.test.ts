@@ -1,4 +1,4 @@
-// Sums so far, and grids of another size: from the definition, entry by entry, and their derivatives from differences.
+// Cumulative sums, and interpolation to another size: compared with the definition, entry by entry, and with differences.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -44,7 +44,7 @@ describe('interpolate', () => {
   }
   const scenes = fc.record({ b: fc.integer({ min: 1, max: 2 }), h: sizes, w: sizes, c: fc.integer({ min: 1, max: 2 }), H: fc.integer({ min: 1, max: 9 }), W: fc.integer({ min: 1, max: 9 }), mode: fc.constantFrom('bilinear' as const, 'nearest' as const), n: fc.nat() })
 
-  it('weighs the cells around the centre of each new one', () => {
+  it('weights the cells around the centre of each new one', () => {
     fc.assert(fc.property(scenes, ({ b, h, w, c, H, W, mode, n }) => {
       const x = draw(n, [b, h, w, c]), values = x.toArray()
       const y = interpolate(x, [H, W], { mode })
@@ -68,7 +68,7 @@ describe('interpolate', () => {
     checkGrad(z => interpolate(z, [5, 3]), draw(3, [1, 3, 4, 2]), { order: 2 })
   })
 
-  it('keeps what is the same everywhere, the grid of its own size bit for bit, and a NaN to the cells that look at it', () => {
+  it('keeps constants, keeps a grid of the same size bit for bit, and spreads a NaN only to the cells that read it', () => {
     expect([...interpolate(ones([1, 3, 5, 1]), [7, 2]).toArray()].every(v => v === 1)).toBe(true)
     const x = draw(5, [1, 3, 4, 2])
     expect([...interpolate(x, [3, 4]).toArray()]).toEqual([...x.toArray()])

@@ -18,7 +18,7 @@ describe('gather and scatter', () => {
     expectClose(scatter(at('u'), index, axis, at('x').shape[axis]), at('grad.x'))
   })
 
-  it('sum where places repeat and leave zeros where there is none', () => {
+  it('add up entries at repeated places, and leave zeros at the others', () => {
     expect(scatter(tensor([1, 2, 3]), [4, 0, 4], 0, 5).toArray()).toEqual(new Float32Array([2, 0, 0, 0, 4]))
     expect(scatter(tensor([1, 2, 3], { dtype: 'uint32' }), [1, 1, 1], 0, 2).toArray()).toEqual(new Uint32Array([0, 6]))
     expect(scatter(zeros([0, 2]), [], 0, 1).toArray()).toEqual(new Float32Array([0, 0]))
@@ -37,7 +37,7 @@ describe('gather and scatter', () => {
     }))
   })
 
-  it('refuse places that are not there', () => {
+  it('refuse places that do not exist', () => {
     const x = zeros([2, 3])
     expect(() => gather(x, [0, 3], 1)).toThrowErrorMatchingInlineSnapshot(`[Error: gather: index 3 is outside of an axis of size 3.]`)
     expect(() => gather(x, [-1], 0)).toThrowErrorMatchingInlineSnapshot(`[Error: gather: index -1 is outside of an axis of size 2.]`)

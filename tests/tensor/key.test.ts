@@ -58,7 +58,7 @@ describe('keys', () => {
     expect(split(key(3), 0)).toEqual([])
   })
 
-  it('refuse seeds and data that would be cut to another number', () => {
+  it('refuse seeds and data that would be truncated', () => {
     expect(() => key(-1)).toThrowErrorMatchingInlineSnapshot(`[Error: key: a seed is a whole number from 0 to 2^53 − 1, got -1.]`)
     expect(() => key(1.5)).toThrowErrorMatchingInlineSnapshot(`[Error: key: a seed is a whole number from 0 to 2^53 − 1, got 1.5.]`)
     expect(() => key(2 ** 53)).toThrowErrorMatchingInlineSnapshot(`[Error: key: a seed is a whole number from 0 to 2^53 − 1, got 9007199254740992.]`)

@@ -21,7 +21,7 @@ describe('scope', () => {
     expect([list(kept.a), list(kept.b[0]), list(kept.b[1].c), list(kept.x)]).toEqual([[2, 3], [2, 4], [3, 6], [1, 2]])
   })
 
-  it('hands what it returns to the scope around it', () => {
+  it('hands its result to the scope around it', () => {
     let inner!: Tensor
     expect(buffersAfter(() => scope(() => {
       inner = scope(() => scope(() => f64(1)))
@@ -43,7 +43,7 @@ describe('scope', () => {
     expect(buffersAfter(() => scope(() => { const y = f64(5); return [y, [y]] }))).toBe(1)
   })
 
-  it('releases everything where the function throws, and the scope around it goes on', () => {
+  it('releases everything if the function throws, and the scope around it stays usable', () => {
     expect(buffersAfter(() => {
       expect(() => scope(() => {
         f64(1)
@@ -60,7 +60,7 @@ describe('scope', () => {
     )
   })
 
-  it('refuses asynchronous functions, and what they do later fails quietly', async () => {
+  it('refuses asynchronous functions, whose later errors are ignored', async () => {
     let late: unknown
     const before = memory().buffers
     expect(sentence(() => scope(async () => {
@@ -92,7 +92,7 @@ describe('scope', () => {
 })
 
 describe('a tensor used too late', () => {
-  it('says where it went', () => {
+  it('says why it is gone', () => {
     let x!: Tensor
     scope(() => { x = f64(1, 2) })
     expect(sentence(() => add(x, 1))).toMatchInlineSnapshot(
@@ -131,7 +131,7 @@ describe('views', () => {
 })
 
 describe('owners', () => {
-  it('each let go once; the memory returns with the last', () => {
+  it('each release once; the memory is freed with the last', () => {
     const x = f64(1)
     const before = memory().buffers
     retain(x)
@@ -145,7 +145,7 @@ describe('owners', () => {
     expect(x.gone).toBe('was let go')
   })
 
-  it('may come back while there is another one', () => {
+  it('may own it again while there is another owner', () => {
     expect(buffersAfter(() => {
       const x = f64(1)
       retain(x)
@@ -156,7 +156,7 @@ describe('owners', () => {
     })).toBe(0)
   })
 
-  it('cannot come back after the last has let go', () => {
+  it('cannot own it again after the last has released it', () => {
     const x = f64(1)
     supersede(x, null, 'was dropped')
     expect(sentence(() => retain(x))).toMatchInlineSnapshot(`"tensor tensor#n [1] was dropped"`)
@@ -216,7 +216,7 @@ function runJson(...args: string[]): number[] {
 }
 
 describe('eager code', () => {
-  it('gives its memory back when JavaScript collects its tensors', () => {
+  it('frees its memory when JavaScript collects its tensors', () => {
     const output = execFileSync(process.execPath, ['--expose-gc', bundled('tests/tensor/collected.ts')], { encoding: 'utf8' })
     expect(JSON.parse(output)).toEqual({
       'a thousand tensors': 0,
@@ -231,9 +231,9 @@ describe('eager code', () => {
     })
   })
 
-  // What 3,000 iterations make and nobody holds any more is 400 MB on the CPU. On a GPU it is more, for every operator has a
+  // On the CPU, 3,000 iterations leave 400 MB that nothing holds any more. On a GPU it is more, for every operator has a
   // buffer, so that fewer iterations show a leak as well. On a software adapter 20,000 take minutes, and with 100×100 numbers
-  // twice as many; 20×20 are enough, for what 20,000 leave is counted to the byte.
+  // twice as many; 20×20 are enough, since the rest after 20,000 is counted to the byte.
   it.each([...(long ? [['cpu', 'reads']] : []), ['cpu', 'never'], ['webgpu', 'reads']])('leaves memory flat in a loop by hand: %s, %s', (where, reads) => {
     const iterations = long ? 20_000 : where === 'cpu' ? 3000 : 200
     const side = long && where === 'webgpu' ? 20 : 100

@@ -1,4 +1,4 @@
-// Products of matrices, many at once, against the sum that they are.
+// Products of matrices, many at once, compared with their definition as sums.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import { build, entries, expectClose } from './arrays.ts'
 
 const few = fc.integer({ min: 1, max: 4 })
 
-it('each sample has its own, whatever lies before the last two axes', () => {
+it('each sample has its own product, whatever the axes before the last two', () => {
   fc.assert(fc.property(fc.array(few, { maxLength: 3 }), few, few, few, fc.nat(), (lead, n, k, m, seed) => {
     const [a, b] = [[...lead, n, k], [...lead, k, m]].map((shape, i) => normal(key(seed + i), shape, { dtype: 'float64' }))
     const [left, right] = [entries(a), entries(b)]
@@ -21,7 +21,7 @@ it('each sample has its own, whatever lies before the last two axes', () => {
   }))
 })
 
-it('is the same with kernels in WebAssembly and without, and of no rows nothing', () => {
+it('is the same with and without kernels in WebAssembly, and empty for no rows', () => {
   for (const simd of [true, false]) {
     const backend = cpu({ simd })
     const [a, b] = [[3, 40, 24], [3, 24, 17]].map((shape, i) => normal(key(i), shape, { backend }))

@@ -1,4 +1,4 @@
-// The Euclidean length, from the smallest numbers to the greatest, and its derivative at 0.
+// The Euclidean norm, from the smallest numbers to the greatest, and its derivative at 0.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -14,7 +14,7 @@ describe('norm', () => {
     expect(list(norm(zeros([0, 2]), 0))).toEqual([0, 0])
   })
 
-  it('neither overflows nor underflows where it can be held itself', () => {
+  it('neither overflows nor underflows if the result can be represented', () => {
     const scale = fc.integer({ min: -1070, max: 1020 })
     fc.assert(fc.property(fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 1 }), scale, (values, n) => {
       const scaled = values.map(v => v * 2 ** n)

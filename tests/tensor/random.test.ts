@@ -41,7 +41,7 @@ describe('tensors are drawn as in JAX (0.10.2, partitionable threefry)', () => {
     expect(Math.max(...many)).toBeCloseTo(4.38012, 5)
   })
 
-  it('bernoulli, whatever the element type of what it is like', () => {
+  it('bernoulli, whatever the element type of `like`', () => {
     expect(bernoulli(k, [2, 8], 0.5).toArray()).toEqual(Uint32Array.of(1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0))
     for (const dtype of ['float32', 'float64', 'uint32'] as const) {
       expect(sum(bernoulli(k, [1000], 0.3, { like: zeros([1], { dtype }) })).toArray()[0]).toBe(279)
@@ -87,7 +87,7 @@ describe('distributions', () => {
     expectMean(tensor(values.map((x, i) => x * values[(i + 1) % n])), x => x, 0)
   })
 
-  it('are constants to every transform, with the same values inside of one', () => {
+  it('are constants to every transform, with the same values inside one', () => {
     const x = tensor([1, 2, 3])
     expect(grad((y: Tensor) => sum(mul(y, uniform(key(1), [3], { like: y }))))(x).toArray()).toEqual(uniform(key(1), [3]).toArray())
   })
@@ -128,7 +128,7 @@ describe('the fire mask', () => {
     expect([fires(draw / 2 ** 32), fires((draw + 1) / 2 ** 32)]).toEqual([0, 1])
   })
 
-  it('grows with the rate: who fires at 0.3 fires at 0.6', () => {
+  it('grows with the rate: cells that fire at 0.3 fire at 0.6', () => {
     const [few, many] = [0.3, 0.6].map(rate => fire(key(9), state(8), rate).toArray())
     few.forEach((x, i) => expect(x).toBeLessThanOrEqual(many[i]))
   })

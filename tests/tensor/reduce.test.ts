@@ -20,7 +20,7 @@ describe('mean', () => {
     expectClose(grad((y: Tensor) => mean(y))(x), build(shape, () => 1 / 24))
   })
 
-  it('refuses integers, whose mean would be cut off', () => {
+  it('refuses integers, whose mean would be truncated', () => {
     expect(() => mean(tensor([1, 2], { dtype: 'int32' }))).toThrowErrorMatchingInlineSnapshot(`[Error: mean: x is int32, but must be float32 or float64.]`)
   })
 })
@@ -47,7 +47,7 @@ describe('max, min and argMax', () => {
     }))
   })
 
-  it('name the place along one axis', () => {
+  it('give the place along one axis', () => {
     const x = tensor([[1, 5, 5], [7, 2, 7]])
     expect(argMax(x).toString()).toBe('Tensor [2] int32 cpu [1, 0]')
     expect(argMax(x, 0).toString()).toBe('Tensor [3] int32 cpu [1, 0, 1]')
@@ -55,7 +55,7 @@ describe('max, min and argMax', () => {
     expect(grad((y: Tensor) => sum(mul(y, cast(argMax(y, -1, { keepDims: true }), 'float32'))))(x).toArray()).toEqual(new Float32Array([1, 1, 1, 0, 0, 0]))
   })
 
-  it('let a NaN through, the first one, and name no place in its line', () => {
+  it('pass on the first NaN, and give no place in its line', () => {
     const x = tensor([[1, NaN, 3, NaN], [4, 5, Infinity, -Infinity]])
     expect(max(x, 1).toArray()).toEqual(new Float32Array([NaN, Infinity]))
     expect(min(x, 1).toArray()).toEqual(new Float32Array([NaN, -Infinity]))
@@ -87,7 +87,7 @@ describe('logSumExp and softmax', () => {
     }
   })
 
-  it('are as exact in float32 as it can be, at any magnitude', () => {
+  it('are as exact as float32 allows, at any magnitude', () => {
     const x = fromReference(reference['softmax-large-axis2.x'])
     expectClose(cast(softmax(cast(x, 'float32')), 'float64'), softmax(x), 1e-6)
     expectClose(cast(logSoftmax(cast(x, 'float32')), 'float64'), logSoftmax(x), 1e-6)

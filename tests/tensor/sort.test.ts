@@ -36,7 +36,7 @@ describe('sort and argSort', () => {
     expect(sort(x).toArray()).toEqual(new Float32Array([-Infinity, 2, 2, Infinity, Infinity, NaN, NaN]))
   })
 
-  it('send gradients of equal entries to where each came from', () => {
+  it('send the gradient of each entry to its origin, also for equal entries', () => {
     const x = tensor([5, 1, 5, 1])
     const weights = tensor([1, 10, 100, 1000])
     expect(grad((y: Tensor) => sum(mul(sort(y), weights)))(x).toArray()).toEqual(new Float32Array([100, 1, 1000, 10]))
@@ -48,7 +48,7 @@ describe('sort and argSort', () => {
     expect(argSort(argSort(x)).toArray()).toEqual(new Int32Array([1, 0, 3, 2]))
   })
 
-  it('refuse axes that are not there', () => {
+  it('refuse axes that do not exist', () => {
     expect(() => argSort(zeros([]))).toThrowErrorMatchingInlineSnapshot(`[Error: argSort: there is no axis -1 in a tensor of rank 0.]`)
     expect(() => sort(zeros([2, 3]), 2)).toThrowErrorMatchingInlineSnapshot(`[Error: sort: there is no axis 2 in a tensor of rank 2.]`)
   })

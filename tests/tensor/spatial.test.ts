@@ -65,9 +65,9 @@ describe('PyTorch', () => {
   })
 })
 
-// ---- a naive implementation, from the definition and nothing of ours ----
+// ---- a naive implementation, from the definition alone ----
 
-it('windows of stride 2 begin where conv2d says, and where PyTorch has them with zeros behind the kernel', () => {
+it('windows of stride 2 begin where the docstring of conv2d says, and as in PyTorch with zeros after the kernel', () => {
   const line = (n: number, kernel: number[]): number[] =>
     [...conv2d(tensor(Array.from({ length: n }, (_, i) => i + 1), { shape: [1, 1, n, 1] }), tensor(kernel, { shape: [1, kernel.length, 1, 1] }), { stride: 2 }).toArray()]
   const first = [1, 0, 0] // what the first tap reads: cell i holds i + 1, and 0 lies beyond
@@ -78,7 +78,7 @@ it('windows of stride 2 begin where conv2d says, and where PyTorch has them with
 
 type Options = { padding: Padding; stride?: number; dilation: number }
 
-/** TensorFlow's SAME, as its manual words it. */
+/** TensorFlow's SAME, as defined in its manual. */
 function padBefore(n: number, k: number, { stride = 1, dilation }: Options): number {
   const reach = (k - 1) * dilation + 1
   return Math.floor(Math.max(n % stride === 0 ? reach - stride : reach - (n % stride), 0) / 2)
@@ -162,7 +162,7 @@ describe('conv2d and depthwiseConv', () => {
     }))
   })
 
-  it('in groups are convolutions side by side, of single channels depthwise ones', () => {
+  it('in groups are separate convolutions, and depthwise ones for single channels', () => {
     fc.assert(fc.property(meetings, upTo(4), fc.boolean(), ({ b, h, w, n, m, kh, kw, seed, ...options }, groups, masked) => {
       const x = draw(seed, [b, h, w, n * groups]), k = draw(seed + 1, [kh, kw, n, m * groups]), bias = draw(seed + 2, [m * groups])
       const out = [b, Math.ceil(h / options.stride), Math.ceil(w / options.stride)]
@@ -223,7 +223,7 @@ describe('conv2d and depthwiseConv', () => {
     }))
   })
 
-  it('send derivatives through the cells of gradMask only, whatever the others owe', () => {
+  it('send derivatives only through the cells of gradMask, whatever the cotangents of the others', () => {
     fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, stride, ...options }) => {
       const x = draw(seed, [b, h, w, n])
       const check = (kernel: readonly number[], f: (p: Tensor[], mask?: Tensor, gradMask?: Tensor) => Tensor): void => {
@@ -357,7 +357,7 @@ const pools = fc.record({
   // Few different values, so that windows hold ties and NaNs; as many as the largest image needs.
   values: fc.array(fc.constantFrom(-2, -1, 0, 1, NaN, -Infinity), { minLength: 196, maxLength: 196 }),
 }).map(({ h, w, k, ...rest }) => {
-  // A mirror shows no more than there is.
+  // A mirrored border cannot be wider than the grid.
   const least = (n: number): number => (rest.padding === 'reflect' ? (n - 1) / 2 * rest.dilation + 1 : 1)
   return { ...rest, k, h: Math.max(h, least(k[0])), w: Math.max(w, least(k[1])) }
 })
@@ -430,7 +430,7 @@ function expectInterior(y: Tensor, value: (x: number, y: number) => number): voi
 const angles = fc.double({ min: -4, max: 4, noNaN: true })
 
 describe('filters', () => {
-  it('are these', () => {
+  it('have these weights', () => {
     expect(filterNames).toEqual(['identity', 'sobelX', 'sobelY', 'laplacian', 'scharrX', 'scharrY', 'gaussian', 'mean'])
     const times = (name: keyof typeof filters, divisor: number): number[] => filters[name].map(v => v * divisor)
     expect(times('sobelX', 8)).toEqual([-1, 0, 1, -2, 0, 2, -1, 0, 1])
@@ -442,7 +442,7 @@ describe('filters', () => {
     expect(times('mean', 9)).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1])
   })
 
-  it('are exact for the polynomials that they claim', () => {
+  it('are exact for the documented polynomials', () => {
     const ramp = (x: number, y: number): number => 3 + 2 * x - 5 * y
     const bowl = (x: number, y: number): number => 1.5 * x * x - 0.25 * y * y + x * y + ramp(x, y)
     for (const name of ['sobelX', 'scharrX'] as const) expectInterior(filter(image(ramp), name), () => 2)

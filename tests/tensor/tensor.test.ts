@@ -41,7 +41,7 @@ describe('tensor', () => {
     }))
   })
 
-  it('is read as one number where it has one element', async () => {
+  it('is read as one number if it has one element', async () => {
     expect(await tensor([[7]]).item()).toBe(7)
     await expect(tensor([1, 2]).item()).rejects.toThrow(/^item: tensor#\d+ \[2\] has 2 elements, not one\.$/)
   })
@@ -141,7 +141,7 @@ describe('to', () => {
 })
 
 describe('memory', () => {
-  it('counts live buffers and bytes, their peak, and what is pooled', () => {
+  it('counts live buffers and bytes, their peak, and pooled bytes', () => {
     const backend = cpu()
     scope(() => {
       ones([100], { backend })
@@ -156,7 +156,7 @@ describe('memory', () => {
     expect(memory(backend).pooledBytes).toBe(0)
   })
 
-  it('keeps at most as much aside as the pool may hold', () => {
+  it('keeps at most as many bytes as the pool may hold', () => {
     const backend = cpu({ poolBytes: 500 })
     scope(() => { ones([100], { backend }); ones([100], { backend }) })
     expect(memory(backend).pooledBytes).toBe(400)

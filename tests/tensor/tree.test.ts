@@ -27,7 +27,7 @@ describe('mapTree', () => {
     }))
   })
 
-  it('takes tensors, functions, dates, class instances, null and undefined for leaves', () => {
+  it('takes tensors, functions, dates, class instances, null and undefined as leaves', () => {
     const leaves = [tensor(1), () => 0, new Date(0), new (class Foo { x = 1 })(), null, undefined, new Map()]
     const seen: unknown[] = []
     eachLeaf({ deep: leaves }, leaf => seen.push(leaf))
@@ -55,13 +55,13 @@ describe('eachLeaf', () => {
 })
 
 describe('zipTrees', () => {
-  it('brings together what has the same name, whatever the order of keys', () => {
+  it('combines leaves of the same name, whatever the order of keys', () => {
     fc.assert(fc.property(tree, t => {
       zipTrees(t, [reversed(t), t], (leaf, others) => expect(others).toEqual([leaf, leaf]))
     }))
   })
 
-  it('hands over undefined where another tree has no such place', () => {
+  it('passes undefined where another tree has no such place', () => {
     const found = zipTrees({ a: 1, b: { c: 2 }, d: [3, 4] } as unknown, [{ a: 10, b: null, d: [30] }], (_, [other]) => other)
     expect(found).toEqual({ a: 10, b: { c: undefined }, d: [30, undefined] })
   })

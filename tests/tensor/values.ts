@@ -36,7 +36,7 @@ export function sentence(fn: () => unknown): string {
   throw new Error('nothing was thrown')
 }
 
-/** How many buffers more than before are alive after `fn`. */
+/** The number of buffers that are alive after `fn` beyond those before. */
 export function buffersAfter(fn: () => unknown): number {
   const before = memory().buffers
   fn()

@@ -23,7 +23,7 @@ function wrapped(dtype: DType, v: bigint): number {
   return Number(dtype === 'int32' ? BigInt.asIntN(32, v) : BigInt.asUintN(32, v))
 }
 
-/** Any numbers of this type. */
+/** Arbitrary numbers of this type. */
 function any(seed: number, shape: Shape, dtype: Whole): Tensor {
   const words = bits(key(seed), shape).toArray()
   return tensor(dtype === 'uint32' ? words : Int32Array.from(words), { shape, dtype })
@@ -61,7 +61,7 @@ describe('whole numbers', () => {
     }))
   })
 
-  it('are what is left of fractions, modulo 2³²; of NaN and ∞ that is 0', () => {
+  it('are fractions without their decimals, modulo 2³²; NaN and ∞ become 0', () => {
     const numbers = fc.oneof(
       fc.double(), fc.double({ min: -(2 ** 34), max: 2 ** 34, noNaN: true }), fc.constantFrom(NaN, Infinity, -Infinity, -0, 2 ** 32, -1.5),
     )

@@ -1,4 +1,4 @@
-// What is said to those who use operators wrongly: what, where, got, expected.
+// The errors for wrong use of operators: what, where, got, expected.
 
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'

@@ -39,7 +39,7 @@ function numbers(seed: number, shape: readonly number[], scale = 1): Tensor {
   return tensor(Float32Array.from({ length: sizeOf(shape) }, draw), { shape })
 }
 
-/** A mask in which some are 1; all or none for some seeds. */
+/** A random mask; for some seeds all or none of its entries are 1. */
 function mask(seed: number, shape: readonly number[]): Tensor {
   const above = [-2, -0.5, 0, 0.6, 2][seed % 5]
   return tensor(Uint32Array.from(numbers(seed, shape).toArray(), v => +(v > above)), { shape })
@@ -72,14 +72,14 @@ function plainly<A>(run: Run<A>): Data {
   return result
 }
 
-/** Leaves NaN all over the scratch memory, so that what is read from it without having been written is seen. */
+/** Fills the scratch memory with NaN, so that reading from it without having written is noticed. */
 function dirty(): void {
   const side = 256, shape = [side, side], x = new Float32Array(side * side).fill(NaN)
   const spec = { inputs: [{ shape }, { shape }], out: { shape }, attrs: { bias: false }, scalars: [] }
   denseOp.simd!(room)([x, x], x.slice(), spec as never)
 }
 
-/** What the fast kernel gives, null where it declines. */
+/** The result of the fast kernel; null if it declines. */
 function fastly<A>(run: Run<A>): Data | null {
   dirty()
   const { spec, out } = call(run)
@@ -90,7 +90,7 @@ function fastly<A>(run: Run<A>): Data | null {
   return done ? result : null
 }
 
-/** Both give the same bits, but for the sign of zero. */
+/** Both give the same bits, except for the sign of zero. */
 function expectSame<A>(run: Run<A>): void {
   const [want, got] = [plainly(run), fastly(run)!]
   expect(got).not.toBe(null)
@@ -98,7 +98,7 @@ function expectSame<A>(run: Run<A>): void {
   expect(wrong, `element ${wrong} is ${got[wrong]} instead of ${want[wrong]}`).toBe(-1)
 }
 
-/** Both agree to 10⁻⁶ of what the sum would be with the absolute values of all terms. */
+/** Both agree to 10⁻⁶ of the sum of the absolute values of all terms. */
 function expectClose<A>(run: Run<A>, clean: readonly Tensor[] = run.inputs): void {
   const [want, got] = [plainly(run), fastly(run)!]
   expect(got).not.toBe(null)
@@ -127,7 +127,7 @@ describe('dense and denseFilter', () => {
     seed: fc.nat(99),
   }).filter(({ rows, n, m }) => isLarge(rows, n, m))
 
-  it('agree with the plain loops and do not look at rows outside of the mask', () => {
+  it('agree with the plain loops and do not read rows outside the mask', () => {
     fc.assert(fc.property(cases, ({ rows, n, m, biased, masked, seed }) => {
       const [x, w, y, bias] = [[rows, n], [n, m], [rows, m], [m]].map((shape, i) => numbers(seed + i, shape))
       const marks = masked ? [mask(seed, [rows])] : []
@@ -139,7 +139,7 @@ describe('dense and denseFilter', () => {
     }))
   })
 
-  it('let NaN and infinity through, in their rows alone', () => {
+  it('pass on NaN and infinity, only within their rows', () => {
     const x = numbers(1, [300, 16])
     const data = x.toArray()
     data[5 * 16 + 3] = NaN
@@ -173,7 +173,7 @@ const large: Meeting = {
   b: 2, h: 60, w: 37, n: 41, m: 3, kh: 3, kw: 4, padding: 'reflect', stride: 1, dilation: 2, masked: false, seed: 7,
 }
 
-/** Each way in one padding or, where there is time, in all of them. */
+/** Each variant with one padding or, in long tests, with all of them. */
 const examples: [Meeting][] = (['zero', 'circular', 'reflect', 'replicate'] as const).flatMap((padding, i) => [
   [{ ...large, padding }],
   [{ ...large, padding, masked: true, seed: 3 }],
@@ -223,10 +223,10 @@ describe('maxPool', () => {
     const least = (k: number): number => (rest.padding === 'reflect' ? (k - 1) / 2 * rest.dilation + 1 : 1)
     return { ...rest, h: Math.max(h, least(rest.kh)), w: Math.max(w, least(rest.kw)) }
   })
-  // Few values, so that there are many ties; those that are easily got wrong are among them.
+  // Few different values, so that there are many ties; special ones are among them.
   const values = [NaN, -Infinity, Infinity, 0, -0, 1, -1, 1e-45, -1e-45, 3.4e38, -3.4e38]
 
-  it('chooses the same taps as the plain loops, whatever is compared', () => {
+  it('chooses the same taps as the plain loops, for any values', () => {
     const huge = { b: 1, h: 90, w: 30, c: 30, kh: 3, kw: 3, padding: 'zero' as const, dilation: 1, seed: 1 }
     fc.assert(fc.property(pools, fc.subarray(values, { minLength: 1 }), (pooled, few) => {
       const { b, h, w, c, kh, kw, seed, ...options } = pooled
@@ -254,7 +254,7 @@ const arrays = fc.record({ seed: fc.nat(99), size: within(512, 10_000), scale: f
 describe('functions', () => {
   const { expOp, leakyReluOp, reluOp, sigmoidOp, sqrtOp, tanhOp } = functions
 
-  it.each([expOp, sigmoidOp, tanhOp])('$name is right to 10⁻⁶ of its value, also where that is tiny', op => {
+  it.each([expOp, sigmoidOp, tanhOp])('$name is right to 10⁻⁶ of its value, also if that is tiny', op => {
     fc.assert(fc.property(arrays, make => {
       const run = { op, inputs: [make()], attrs: null }
       const [want, got] = [plainly(run), fastly(run)!]
@@ -271,7 +271,7 @@ describe('functions', () => {
   })
 })
 
-/** Shapes that broadcast to the last, in the ways that are covered: numbers, biases, masks, images, all of it. */
+/** Shapes that broadcast to the last one, in the supported ways: numbers, biases, masks, images, full arrays. */
 const covered = fc.record({ b: within(1, 3), h: within(9, 20), c: within(2, 70), seed: fc.nat(99) })
   .filter(({ b, h, c }) => b * h * h * c >= 2048)
   .chain(({ b, h, c, seed }) => {
@@ -307,7 +307,7 @@ describe('operators of several operands', () => {
     }))
   })
 
-  it('decline what they do not cover', () => {
+  it('decline other shapes', () => {
     const image = numbers(1, [8, 9, 9, 16]), masks = mask(2, [8, 9, 9, 16])
     expect(fastly({ op: addOp, inputs: [image, numbers(2, [8, 1, 1, 16])], attrs: null })).toBe(null)
     expect(fastly({ op: addOp, inputs: [masks, masks], attrs: null })).toBe(null)
@@ -327,7 +327,7 @@ describe('sum', () => {
     }))
   })
 
-  it('does not lose what float32 would, and lets infinity through', () => {
+  it('keeps terms that float32 would lose, and passes on infinity', () => {
     const long = tensor(new Float32Array(100_000).fill(0.1), { shape: [100, 1000] })
     for (const axes of [[0], [1], [0, 1]]) expectClose({ op: sumOp, inputs: [long], attrs: { axes } })
     expect(fastly({ op: sumOp, inputs: [tensor([1, Infinity, 3, 4, 5])], attrs: { axes: [0] } })).toEqual(
@@ -339,7 +339,7 @@ describe('sum', () => {
 // ---- the backend ----
 
 describe('every fast operator', () => {
-  it('is proven here', () => {
+  it('is tested here', () => {
     expect(fast.filter(op => !proven.has(op)).map(op => op.name)).toEqual([])
   })
 
@@ -379,7 +379,7 @@ describe('cpu', () => {
     expect(sevens.every(v => v === 7)).toBe(true)
   })
 
-  it('runs the plain loops where an operator declines', () => {
+  it('runs the plain loops if an operator declines', () => {
     const backend = cpu({ threads: 1 })
     const x = tensor(new Float64Array(3000).fill(1), { backend })
     expect(add(x, x).toArray()).toEqual(new Float64Array(3000).fill(2))
@@ -408,7 +408,7 @@ it('makes the SIMD loop of a kernel once, and finds it by the kernel, not by its
   expect({ results, made }).toEqual({ results: [1, 2, 1, 2], made: 2 })
 })
 
-it("leaves a user's operator alone that is called like one of ours", () => {
+it("does not affect a user's operator with the name of one of ours", () => {
   const mine = defineOp<null>({ name: 'relu', infer: ([x]) => x, cpu: (_, out) => { out.fill(7) }, vjp: null })
   expect(apply(mine, [tensor(new Float32Array(4096))], null).toArray()).toEqual(new Float32Array(4096).fill(7))
 })

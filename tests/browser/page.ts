@@ -1,4 +1,4 @@
-// What runs in a browser to show that the library does: operators and fused rollouts on the browser's WebGPU against
+// The checks that run in a browser: operators and fused rollouts on the browser's WebGPU against
 // the float64 loops of the CPU in the same page, the fused rollouts of the CPU in WebAssembly, memory, errors, the end.
 // `run.ts` opens the page and calls `runChecks`.
 
@@ -12,13 +12,13 @@ import { expectNear, laterOutcome, outcome, scenesOf } from '../nca/fused-scenes
 import { cases } from '../operators/cases.ts'
 import { expectAgreement, expectSame, misspelt, runMisspelt } from '../webgpu/agreement.ts'
 
-/** Random cases per property, and the seed that repeats them. */
+/** The number of random cases per property, and the seed that repeats them. */
 export type Settings = { numRuns: number; seed: number }
 
 /** How many checks passed and failed. */
 export type Counts = { passed: number; failed: number }
 
-/** Runs everything, a line on the console for each check. */
+/** Runs everything, with a line on the console for each check. */
 export async function runChecks({ numRuns, seed }: Settings): Promise<Counts> {
   fc.configureGlobal({ numRuns, includeErrorInReport: true, seed })
   const counts = { passed: 0, failed: 0 }
@@ -41,7 +41,7 @@ export async function runChecks({ numRuns, seed }: Settings): Promise<Counts> {
       console.log(`browser: ${what}`)
     } catch (error) {
       counts.failed++
-      // Without the numbers of the scene that failed: the seed brings it back.
+      // The numbers of the failed scene are left out: the seed makes it again.
       console.log(`browser: FAILED: ${what}\n${(error as Error).stack}`.replace(/^(.{200}).+$/gm, '$1…'))
     }
   }

@@ -1,6 +1,6 @@
 // Runs page.ts in Chromium without a window, on its software GPU. `npm run test:browser` prints a line for each check
-// and fails if one does. The page comes from localhost, because WebGPU exists on pages from secure places only, and is
-// isolated from other origins, so that all is there of which the CPU could make use, shared memory too.
+// and fails if one does. The page comes from localhost, because WebGPU exists only on secure pages, and is
+// isolated from other origins, so that the CPU can use everything, shared memory too.
 //
 //     CELLGRAD_CHROMIUM=/path/to/chrome    another browser than that of Debian
 //     CELLGRAD_RUNS=100                    more random cases per property than the usual 8
@@ -20,7 +20,7 @@ const { CELLGRAD_CHROMIUM, CELLGRAD_RUNS } = process.env
 /** WebGPU on SwiftShader, which comes with Chromium: the same on every machine. */
 const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
 
-/** Minutes after which a browser that does not answer any more is given up. */
+/** Minutes after which a browser that no longer answers is given up. */
 const patience = 10
 
 /** Runs all checks; returns whether they passed. */

@@ -8,7 +8,7 @@ const [seed, from, to] = process.argv.slice(2, 5).map(Number)
 const path = join(process.argv[5], 'a-file')
 const readers = await allReaders()
 
-/** A report: of the file that comes next, or of one that was judged. */
+/** A report: about the next file, or about one that was judged. */
 export type Report = { readonly i: number } & ({ readonly begun: true } | {
   readonly reader: string
   readonly accepted: boolean

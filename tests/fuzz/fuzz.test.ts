@@ -1,4 +1,4 @@
-// A short walk through what `npm run test:fuzz` walks through at length.
+// A short version of `npm run test:fuzz`.
 
 import { join } from 'node:path'
 import fc from 'fast-check'

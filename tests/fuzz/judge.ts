@@ -8,7 +8,7 @@ import type { Reader } from './readers.ts'
 /** A line of printable text that is not too long. */
 const sentence = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]{10,700}$/u
 
-/** The words of an engine that met what nobody had thought of. */
+/** The messages of JavaScript engines for unexpected errors. */
 const unintended = new RegExp([
   'Cannot read prop', 'is not a function', 'is not iterable', 'call stack', 'Invalid (typed )?array', 'Invalid string length', 'out of memory',
   'Array buffer allocation', '\\[object', 'Unexpected (token|end of JSON|non)', 'circular structure', 'offset is out of', 'undefined(?!,| is|\\.)', 'NaN MB',
@@ -16,7 +16,7 @@ const unintended = new RegExp([
 
 export type Verdict = { readonly accepted: boolean; readonly message: string; readonly wrong?: string }
 
-/** The file of a seed: one of the reader's own with some faults, or with faults in what is inside of it. */
+/** The file for a seed: one of the reader's files with some faults, or with faults in its contents. */
 export function fileOf({ seeds, open, close, rewrite }: Reader, seed: number): Uint8Array {
   const random = randomFrom(seed)
   const whole = random.pick(seeds)
@@ -25,7 +25,7 @@ export function fileOf({ seeds, open, close, rewrite }: Reader, seed: number): U
   return close(mutate(open(whole), random, seeds.map(open)), whole)
 }
 
-/** Reads a file that is written to `path`. Nothing is thrown: what is wrong is said. */
+/** Writes a file to `path` and reads it. Nothing is thrown: problems are returned as text. */
 export async function judge(reader: Reader, bytes: Uint8Array, path: string): Promise<Verdict> {
   await writeFile(path, bytes)
   const scope = openScope('a fuzzed file')
@@ -34,7 +34,7 @@ export async function judge(reader: Reader, bytes: Uint8Array, path: string): Pr
     return { accepted: true, message: '' }
   } catch (error) {
     const { message, name } = error as Error
-    // A configuration says all its mistakes at once, a line for each.
+    // A configuration reports all its mistakes at once, with a line for each.
     const lines = name === 'UsageError' ? message.split('\n') : [message]
     const wrong = !['Error', 'UsageError'].includes(name) ? `a ${name}`
       : message.startsWith('unusable') ? 'accepted and not usable'

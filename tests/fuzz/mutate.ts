@@ -1,4 +1,4 @@
-// Damage to files, from a seed: what disks, networks, editors and people who mean harm do to them.
+// Damage to files, from a seed: by disks, networks, editors and attackers.
 
 export type Random = { whole(below: number): number; pick<T>(from: readonly T[]): T }
 
@@ -17,7 +17,7 @@ export function randomFrom(seed: number): Random {
 const latin = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
-// What stands for something to one reader or another, and what numbers overflow at.
+// Texts that mean something to one of the readers, and numbers at which others overflow.
 const tokens = [
   '{', '}', '[', ']', '"', "'", ',', ':', '\\', '\n', '\0', '\x1b[2J', '\x9b', '&a ', '*a', '!!binary ', '<<: ', '%YAML 1.1\n',
   '__proto__', 'constructor', '__metadata__', '$tensor', 'toString', 'null', 'true', 'NaN', 'Infinity', '{}', '[]', '""', '()',

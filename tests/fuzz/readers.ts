@@ -1,4 +1,4 @@
-// Every reader of files: files that it accepts, the way into their inside, and what can be done with what it returns.
+// Every reader of files: files that it accepts, access to their contents, and a use of its results.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -23,16 +23,16 @@ import { mutateJson, type Random } from './mutate.ts'
 export type Reader = {
   readonly name: string
   readonly seeds: readonly Uint8Array[]
-  /** What is inside of a file that has a checksum, a length or a compression around it, and back. */
+  /** Unpacks the contents of a file with a checksum, a length or compression, and packs them again. */
   readonly open?: (bytes: Uint8Array) => Uint8Array
   readonly close?: (inside: Uint8Array, bytes: Uint8Array) => Uint8Array
-  /** A file that is well formed but for what it says. */
+  /** A well-formed file with wrong contents. */
   readonly rewrite?: (bytes: Uint8Array, random: Random) => Uint8Array
-  /** Reads the file at a path, and throws unless what comes of it is good for what it is read for. */
+  /** Reads the file at a path, and throws unless the result can be used. */
   readonly read: (path: string) => Promise<void>
 }
 
-// So small that a file of a few bytes that asks for much is seen to be refused.
+// So small a limit that even a file of a few bytes that asks for much memory must be refused.
 const limits = { maxBytes: 2 ** 22 }
 
 const rules: readonly DataRule[] = [
@@ -129,7 +129,7 @@ function linked(bytes: Uint8Array): Uint8Array {
   return inside.subarray(10, 10 + inside.readUInt32LE(6))
 }
 
-/** An address with others, and a checksum that is right. */
+/** An address with other contents, and a correct checksum. */
 function relinked(inside: Uint8Array, bytes: Uint8Array): Uint8Array {
   const before = Buffer.from(Buffer.from(bytes).toString(), 'base64url')
   const after = Buffer.concat([before.subarray(0, 10), inside, before.subarray(10 + linked(bytes).length)])
@@ -143,7 +143,7 @@ const crcs = Uint32Array.from({ length: 256 }, (_, n) => {
   return n
 })
 
-/** A PNG whose checksums are right again. */
+/** A PNG with corrected checksums. */
 function checksummed(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(bytes)
   const view = new DataView(out.buffer)
@@ -185,13 +185,13 @@ async function readPicture(path: string): Promise<void> {
   checkImage(await readImage(path, { maxPixels: 2 ** 18 }))
 }
 
-/** Pictures of a kind, told by their first bytes. */
+/** Pictures of a kind, recognised by their first bytes. */
 function pictureFiles(kind: string): Uint8Array[] {
   const readable = Object.entries(pictures).filter(([name]) => !['cmyk', 'animation'].includes(name)).map(([, bytes]) => bytes)
   return readable.filter(bytes => pictureKind(bytes)?.toLowerCase() === kind)
 }
 
-/** All of them. */
+/** All readers. */
 export async function allReaders(): Promise<readonly Reader[]> {
   const json = { open: header, close: withHeader, rewrite: retold }
   const gz = { open: (bytes: Uint8Array) => gunzipSync(bytes), close: (inside: Uint8Array) => gzipSync(inside, { level: 1 }) }

@@ -1,9 +1,9 @@
 // npm run test:fuzz -- [files] [seed]
 //
 // Tries every reader of files on damaged ones: 20,000 of them by default, from a seed that is printed and may be given.
-// They are read in a process of its own, which is watched: a file that takes longer than the limit, ends the process, or
-// makes it larger than the limit is reported by its number, and the walk goes on behind it. The exit status is 1 where
-// anything was wrong. A file is seen again with `npm run test:fuzz -- 1 SEED`, where SEED is the one that is printed.
+// They are read in a separate process, which is watched: a file that takes longer than the limit, ends the process, or
+// makes it larger than the limit is reported by its number, and the walk continues after it. The exit status is 1 if
+// anything was wrong. To repeat a file, run `npm run test:fuzz -- 1 SEED` with the printed SEED.
 
 import { fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -39,7 +39,7 @@ function tallied({ i, reader, accepted, wrong: why, message, milliseconds, megab
   complain(i, `${why ?? heavy}: ${JSON.stringify(message.slice(0, 300))}`, reader)
 }
 
-/** Walks on from a number until the child ends. Returns where the next one is to begin. */
+/** Walks on from a number until the child ends. Returns the number from which the next child should begin. */
 function walk(from: number, folder: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL('child.ts', import.meta.url), [seed, from, count, folder].map(String), {

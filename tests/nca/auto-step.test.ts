@@ -1,4 +1,4 @@
-// Rollouts that end where cells stand still, against all steps of a rollout, looked at one by one.
+// Rollouts that end when cells stand still, compared with all steps of a rollout, one by one.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -16,13 +16,13 @@ const rule = defineRule({
   living: { channel: 3, above: -0.5 },
 })
 
-/** A backend whose values come some time after they were asked for, and not at once. */
+/** A backend whose values arrive some time after they were requested. */
 function lateBackend(): Backend {
   const { readSync: _, read, ...rest } = cpu()
   return { ...rest, read: (...args) => read(...args).then(data => sleep(1, data)) }
 }
 
-/** After which of these changes the cells stand still. */
+/** The number of steps after which the cells stand still, given the change of each step. */
 function lastStep(
   changes: readonly number[], { least, most, below, patience }: Required<Omit<StillOptions, 'role'>>,
 ): number {
@@ -39,7 +39,7 @@ const options = fc.record({
 })
 
 describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('a rollout that is read %s', (_, open) => {
-  it('ends where cells stand still, with the state of as many steps, bit for bit', async () => {
+  it('ends when cells stand still, with the state after that number of steps, bit for bit', async () => {
     const backend = open()
     const lengths = new Set<number>()
     await fc.assert(fc.asyncProperty(options, fc.nat(2 ** 31), fc.boolean(), async ({ role, quantile, ...rest }, n, noise) => {
@@ -57,7 +57,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('a rol
         after.forEach((v, j) => { if (j % 7 >= from && j % 7 < until) total += Math.abs(v - states[t][j]) })
         return total / (2 * 5 * 4 * (until - from))
       })
-      // Between two of the changes, so that rounding decides nothing.
+      // The threshold is between two of the changes, so that rounding decides nothing.
       const sorted = [...changes].sort((a, b) => a - b)
       const at = Math.floor(quantile * (sorted.length - 1))
       const below = (sorted[at] + sorted[at + 1]) / 2
@@ -74,7 +74,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('a rol
   })
 })
 
-it('takes all steps where cells never rest, and the least where they do at once', async () => {
+it('takes all steps if cells never rest, and the minimum if they rest at once', async () => {
   // Each step adds the parameter.
   const climbing = customRule({
     channels: { hidden: 1 },

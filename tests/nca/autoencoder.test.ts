@@ -1,4 +1,4 @@
-// Autoencoders: what they make of images and latents, the three losses and their derivatives, and that they learn and go on.
+// Autoencoders: encoding and decoding, the three losses and their derivatives, training and resuming.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ const sizes = fc.record({
   widths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 2 }),
 })
 
-it('makes latents of images and images of latents, 2 to the power of its layers smaller, each image by itself', () => {
+it('encodes images to latents, smaller by 2 to the power of its layers, and decodes them, each image by itself', () => {
   fc.assert(fc.property(sizes, fc.nat(1000), ({ widths, ...rest }, n) => {
     const autoencoder = defineAutoencoder({ widths, ...rest }), f = 2 ** widths.length
     const params = initAutoencoder(autoencoder, key(n), { dtype: 'float64' })
@@ -46,7 +46,7 @@ function* tensorsInShapes({ encoder, decoder, codebook }: ReturnType<typeof auto
 }
 
 describe('a codebook', () => {
-  it('has for each cell the entry that is nearest, and each entry for itself', () => {
+  it('gives each cell the nearest entry, and an entry itself', () => {
     fc.assert(fc.property(fc.nat(1000), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 3 }), (n, entries, c) => {
       const z = draw(n, [2, 2, 3, c]), codebook = draw(n + 1, [entries, c])
       const rows = [...codebook.toArray()], cells = [...z.toArray()]
@@ -61,7 +61,7 @@ describe('a codebook', () => {
     }))
   })
 
-  it('passes what is asked of an entry to what was quantised, as it is, and nothing to the entry', () => {
+  it('passes the cotangent of an entry on to the quantised value, unchanged, and nothing to the entry', () => {
     const z = draw(1, [1, 2, 2, 2]), entries = draw(2, [1, 2, 2, 2]), weight = draw(3, [1, 2, 2, 2])
     expect(straightThrough(z, entries).toArray()).toEqual(entries.toArray())
     const loss = (at: Tensor): Tensor => sum(mul(weight, square(at)))
@@ -78,14 +78,14 @@ describe('the loss of an autoencoder', () => {
     return { autoencoder, params: initAutoencoder(autoencoder, key(4), { dtype: 'float64' }) }
   }
 
-  it('has the derivative that differences have, with the distance of a VAE from N(0, 1)', () => {
+  it('has the derivative of differences, with the divergence of a VAE from N(0, 1)', () => {
     for (const code of codes.slice(0, 2)) {
       const { autoencoder, params } = of(code)
       checkGrad((p: AutoencoderParams) => autoencoderLoss(autoencoder, p, images, key(3)), params, { order: 1, epsilon: 1e-4 })
     }
   })
 
-  it('of a VAE is the error of a sample, and the closed form of the distance', () => {
+  it('of a VAE is the error of a sample, and the closed form of the divergence', () => {
     const weight = 0.3, { autoencoder, params } = of({ type: 'vae', weight })
     const z = [...encoded(autoencoder, params, images).toArray()]
     const mu = z.filter((_, i) => i % 4 < 2), logVariance = z.filter((_, i) => i % 4 >= 2)
@@ -96,7 +96,7 @@ describe('the loss of an autoencoder', () => {
     expect(autoencoderLoss(autoencoder, params, images, key(3)).toArray()[0]).toBeCloseTo(error + weight * kl, 10)
   })
 
-  it('of a VQ-VAE moves entries to what is quantised to them, and the encoder by the error at the entries and by its commitment', () => {
+  it('of a VQ-VAE moves entries to their quantised values, and the encoder by the error at the entries and by its commitment', () => {
     const commitment = 0.25, { autoencoder, params } = of({ type: 'vq', entries: 5, commitment })
     const grads = grad((p: AutoencoderParams) => autoencoderLoss(autoencoder, p, images, key(0)))(params)
     const z = encoded(autoencoder, params, images), entries = nearestEntries(z, params.codebook!)
@@ -131,7 +131,7 @@ const discs = Float32Array.from({ length: count * side * side * 2 }, (_, at) => 
 const images = examplesOf(discs, [side, side, 2])
 
 describe('the trainer of an autoencoder', () => {
-  it('teaches all codes to make the images again', async () => {
+  it('teaches all kinds of codes to reconstruct the images', async () => {
     for (const code of [{ type: 'plain' }, { type: 'vae', weight: 1e-3 }, { type: 'vq', entries: 24 }] as const) {
       const autoencoder = defineAutoencoder({ channels: 2, latent: 4, widths: [16], code })
       const trainer = autoencoderTrainer({ autoencoder, images, batch: 8, optimiser: adam({ rate: 1e-2 }) })
@@ -145,7 +145,7 @@ describe('the trainer of an autoencoder', () => {
     }
   })
 
-  it('goes on from a checkpoint bit for bit, and refuses that of another', async () => {
+  it('resumes from a checkpoint bit for bit, and refuses that of another trainer', async () => {
     for (const code of codes) {
       const autoencoder = defineAutoencoder({ channels: 2, latent: 3, widths: [4], code })
       const trainer = autoencoderTrainer({ autoencoder, images, batch: 2, optimiser: sgd({ rate: 0.1, momentum: 0.5 }), clip: 1 })
@@ -164,7 +164,7 @@ describe('the trainer of an autoencoder', () => {
     }
   })
 
-  it('begins the entries of a codebook as what the encoder makes of examples', () => {
+  it('begins the entries of a codebook with encoded examples', () => {
     const autoencoder = defineAutoencoder({ channels: 2, latent: 3, widths: [4], code: { type: 'vq', entries: 8 } })
     const { params } = autoencoderTrainer({ autoencoder, images, batch: 2 }).init(key(1))
     const z = [...encoded(autoencoder, params, tensor(discs, { shape: [count, side, side, 2] })).toArray()]
@@ -174,7 +174,7 @@ describe('the trainer of an autoencoder', () => {
   })
 })
 
-it('is refused by name where it is none, and for images that do not fit', () => {
+it('is refused by name if it is not one, and for images that do not fit', () => {
   const whole = { channels: 2, latent: 3, widths: [4, 4] }
   expect(sentence(() => defineAutoencoder({ ...whole, widths: [] }))).toBe('autoencoder: widths is [], expected a list of 1 to 8 whole numbers.')
   expect(sentence(() => defineAutoencoder({ ...whole, code: { type: 'gan' } as never })))

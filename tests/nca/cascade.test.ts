@@ -1,5 +1,5 @@
-// Cascades: steps on coarse grids are those of rollouts there, frozen channels stay as fine as they are, and what is far away is
-// learnt of in few steps.
+// Cascades: steps on coarse grids are those of rollouts there, frozen channels keep their resolution, and distant information is
+// available in few steps.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -63,8 +63,8 @@ it('has derivatives by parameters', () => {
   checkGrad(loss, params)
 })
 
-it('learns in few steps of what is far away, and goes on from a checkpoint as if it had not been interrupted', async () => {
-  // All cells of 16×16 are to be as bright as the left upper quarter of the image: 5 steps reach 5 cells, on the coarse grid all.
+it('learns about distant cells in few steps, and resumes from a checkpoint as if it had not been interrupted', async () => {
+  // All 16×16 cells should become as bright as the upper left quarter of the image: 5 steps reach 5 cells, on the coarse grid all.
   const bright = [0.9, -0.9]
   const pictures = (value: (example: number, i: number) => number) =>
     examplesOf(Float32Array.from({ length: 2 * 256 }, (_, i) => value(Math.floor(i / 256), i % 256)), [16, 16, 1])
@@ -81,7 +81,7 @@ it('learns in few steps of what is far away, and goes on from a checkpoint as if
   const half = decodeCheckpoint<DataParams>(await encodeCheckpoint((await go(5)).state), 'file', { trainer }).state
   const end = await go(10, half)
   expect(await encodeCheckpoint(end.state)).toEqual(await encodeCheckpoint((await go(10)).state))
-  // Of the 256 cells a rule that sees 5 cells far knows at most 13²; the others are best 0: a loss of 0.81 · (256 − 169)/256.
+  // A rule that sees 5 cells far knows at most 13² of the 256 cells; the others are best 0: a loss of 0.81 · (256 − 169)/256.
   expect((await go(60, end.state)).loss).toBeLessThan(0.81 * (256 - 169) / 256 / 4)
 })
 
@@ -101,13 +101,13 @@ describe('a training that begins on coarse grids', () => {
     expect(own.note!()).toContain('Rollouts are composed of operators, because their first steps are on coarse grids;')
   })
 
-  it('can tell samples something else, or nothing, which a rule that is code cannot, and let a part of the rule learn', () => {
+  it('can change or drop the conditions of samples, which a rule that is code cannot, and train only a part of the rule', () => {
     const state = trained(taskTrainer({ ...base, rule, cascade: stages, mutated: 1, dropped: 0.3, trainable: 'last' }))
     expect([...state.params.update.w1.toArray()]).toEqual([...trained(taskTrainer({ ...base, rule, trainable: 'last' })).params.update.w1.toArray()])
     expect(sentence(() => taskTrainer({ ...base, rule: cascade(rule, stages), mutated: 1 }))).toContain('mutated is 1, expected 0')
   })
 
-  it('is judged, applied, perturbed and compared as it is trained', async () => {
+  it('is judged, applied, perturbed and compared in the same stages as in training', async () => {
     const far = cascade(rule, stages), how = { steps: 6, key: key(3), batch: 4 }
     expect(predict(rule, task, params, { ...how, cascade: stages }).toArray()).toEqual(predict(far, task, params, how).toArray())
     expect(await evaluate(rule, task, params, { ...how, cascade: stages })).toEqual(await evaluate(far, task, params, how))
@@ -121,7 +121,7 @@ describe('a training that begins on coarse grids', () => {
     expect(before).toBeCloseTo(errors.reduce((a, b) => a + b, 0) / errors.length, 6)
   })
 
-  it('is said in the file of its model, which nothing plays that has one grid', async () => {
+  it('is recorded in the model file, which is refused by everything that has only one grid', async () => {
     const model = { rule, params, provenance: { grid: '8' }, cascade: stages }
     const bytes = await encodeModel(model), read = decodeModel(bytes, 'file')
     expect([read.cascade, read.provenance]).toEqual([stages, model.provenance])
@@ -141,7 +141,7 @@ describe('a training that begins on coarse grids', () => {
       .toBe('coarse: this rule begins on coarse grids (a cascade), and Look inside shows one grid; cellgrad grow plays it.')
   })
 
-  it('is refused where no step is left on the grid itself, and for rules that are code', () => {
+  it('is refused if no step is left on the grid itself, and for rules that are code', () => {
     expect([
       () => taskTrainer({ ...base, rule, cascade: stages, steps: [3, 9] }),
       () => taskTrainer({ ...base, rule, cascade: stages, warmUp: { iterations: 4, from: [2, 4] } }),

@@ -1,4 +1,4 @@
-// A critic beside the rule (WGAN-GP): the penalty and its derivative, what each of the two learns from, that both go on
+// A critic beside the rule (WGAN-GP): the penalty and its derivative, what each of the two learns from, that both resume
 // after an interruption as if there had been none, and that a rule learns from a critic alone.
 
 import fc from 'fast-check'
@@ -52,9 +52,9 @@ describe('the gradient penalty', () => {
     }))
   })
 
-  it('looks between the images of a pair, at places of the pair alone', () => {
+  it('looks between the images of a pair, and only there', () => {
     fc.assert(fc.property(fc.nat(2 ** 31), seed => {
-      // The slope of ½ Σ x² is x itself: the penalty tells where it looked.
+      // The slope of ½ Σ x² is x itself: so the penalty shows where it was evaluated.
       const bowl = (x: Tensor): Tensor => mul(0.5, sum(square(x), [1]))
       const [real, made] = [[-1, 2], [3, 7]]
       const at = [...gradientPenalty(bowl, tensor(real, { shape: [2, 1] }), tensor(made, { shape: [2, 1] }), key(seed)).toArray()].map(Math.sqrt)
@@ -65,7 +65,7 @@ describe('the gradient penalty', () => {
     }))
   })
 
-  it('has the derivative that central differences have, of second order, by parameters and by images', () => {
+  it('has the second derivatives of central differences, by parameters and by images', () => {
     const one = criticOf({ widths: [3] })
     const shown = { real: draw(5, [2, 4, 4, 2]), made: draw(6, [2, 4, 4, 2]), given: draw(7, [2, 4, 4, 1]) }
     const { params } = initCritic(one, shown, key(3))
@@ -103,7 +103,7 @@ describe('a trainer with a critic', () => {
     }), runs(10))
   })
 
-  it('goes on from a checkpoint bit for bit, with a pool too', async () => {
+  it('resumes from a checkpoint bit for bit, with a pool too', async () => {
     for (const more of [{}, { pool: 6, reseed: 1, damaged: 1 }] as Partial<TrainerOptions>[]) {
       const trainer = taskTrainer({ ...options, ...more })
       const go = (state: State, times: number): State => {
@@ -119,7 +119,7 @@ describe('a trainer with a critic', () => {
     }
   })
 
-  it('teaches a rule an image by the score alone', async () => {
+  it('teaches a rule an image by its score alone', async () => {
     const columns = (left: number, right: number): Examples =>
       examplesOf(Float32Array.from({ length: 16 }, (_, i) => (i % 4 < 2 ? left : right)), [4, 4, 1])
     const mono = defineRule({
@@ -140,7 +140,7 @@ describe('a trainer with a critic', () => {
     expect(late).toBeLessThan(losses[0] / 5)
   })
 
-  it('judges what is grown too, of one image or of several, told by all cells or by the seed', () => {
+  it('judges growing too, for one image or several, with the condition in all cells or in the seed', () => {
     const [image, other] = [0.2, 0.9].map(v => full([5, 5, 4], v))
     const free = defineRule({ channels: { rgba: 4, hidden: 3 }, perceive: ['identity', conv(4)], update: mlp(8, { lastStd: 0.2 }) })
     const told = defineRule({ ...free, channels: { rgba: 4, hidden: 1, condition: 2 }, frozen: ['condition'] })
@@ -162,7 +162,7 @@ describe('a trainer with a critic', () => {
     }
   })
 
-  it('is refused where it has nothing to look at, and a state with or without one where it does not belong', async () => {
+  it('is refused if the task has no images, as is a state with a critic for a trainer without one, and the reverse', async () => {
     const blind = { ...task, images: undefined }
     expect(sentence(() => taskTrainer({ ...options, task: blind }))).toContain('expected null, or a task that has images, like imageToImageTask.')
     expect(sentence(() => taskTrainer({ ...options, critic: { widths: [] } }))).toContain('trainer: critic.widths is []')

@@ -1,5 +1,5 @@
-// Rules that are code, on lines, planes and volumes: written out by hand, the equations of a rule that is data give just
-// what it gives.
+// Rules that are code, on lines, planes and volumes: the equations of a rule that is data, written out by hand, give exactly
+// its results.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -57,7 +57,7 @@ describe('a rule that is code', () => {
     checkRule(code)
   })
 
-  it('lives in the plane where it does not say where, and says what does not fit', () => {
+  it('lives in the plane by default, and says what does not fit', () => {
     const { channels, init: make, step: next } = codeOf(ruleOn(2))
     const code = customRule({ channels, init: make, step: next })
     expect(code.grid).toBe(2)

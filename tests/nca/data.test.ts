@@ -1,4 +1,4 @@
-// Formats of arrays, by encoders written here and by NumPy's own bytes; moving digits, by a digit of one pixel.
+// Formats of arrays, tested with encoders written here and with NumPy's own bytes; moving digits, with a digit of one pixel.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -64,12 +64,12 @@ function join(...parts: (readonly number[] | Uint8Array)[]): Uint8Array {
   return Uint8Array.from(parts.flatMap(part => [...part]))
 }
 
-/** A file inside of other bytes, so that a decoder that forgets where its bytes begin and end is seen. */
+/** A file within other bytes, so that a decoder that ignores where its bytes begin and end is noticed. */
 function inside(bytes: Uint8Array): Uint8Array {
   return join([1, 2, 3], bytes, [4, 5]).subarray(3, 3 + bytes.length)
 }
 
-/** Whatever is cut off, added or overwritten, the answer is an array or a sentence that begins with `start`. */
+/** Whatever is cut off, added or overwritten, the result is an array or a sentence that begins with `start`. */
 function expectSentences(
   whole: Uint8Array, start: string, decode: (bytes: Uint8Array, where: string) => unknown,
 ): void {
@@ -217,7 +217,7 @@ describe('npy', () => {
     }
   })
 
-  it('reads what others than NumPy write', () => {
+  it('reads files of other programs than NumPy', () => {
     const numbers = [0, 0, 128, 63, 0, 0, 0, 64]
     const expected = { shape: [2], data: Float32Array.of(1, 2) }
     for (const descr of ["'<f4'", "'=f4'", "'f4'", '"<f4"', '"f4"']) {
@@ -301,7 +301,7 @@ describe('decodeNifti', () => {
     }), { numRuns: 3 * runs })
   })
 
-  it('leaves the bytes of the file alone', () => {
+  it('does not change the bytes of the file', () => {
     for (const scaling of [{}, { slope: 2, inter: 1 }]) {
       const bytes = encode({ kind: 'f64', shape: [2, 2], values: [1, 2, 3, 4], little: true }, scaling)
       const [before, { data }] = [bytes.slice(), decodeNifti(bytes)]
@@ -311,7 +311,7 @@ describe('decodeNifti', () => {
     }
   })
 
-  it('scales where the file says so', () => {
+  it('scales if the file says so', () => {
     expect(decodeNifti(encode(small, { slope: 0.5, inter: -1 })).data).toEqual(Float32Array.of(-0.5, 0, 0.5, 1))
     expect(decodeNifti(encode(small, { slope: 1, inter: 2 })).data).toEqual(Float32Array.of(3, 4, 5, 6))
     const unscaled = [[1, 0], [0, 5], [0, NaN], [NaN, 0], [NaN, NaN], [Infinity, 1], [1, NaN], [1, -Infinity]]
@@ -334,7 +334,7 @@ describe('decodeNifti', () => {
       .toBe('nifti: aal.nii holds 2147483648 as element 1, which does not fit into 32 bits.')
   })
 
-  it('finds the numbers where the file does not say where they begin', () => {
+  it('finds the numbers if the file does not say where they begin', () => {
     fc.assert(fc.property(all, array => {
       const bytes = encode(array, { start: 352 })
       const expected = decodeNifti(bytes)
@@ -344,7 +344,7 @@ describe('decodeNifti', () => {
     }))
   })
 
-  it('keeps where cells lie: by the matrix, else by the rotation, else by the distances', () => {
+  it('keeps the positions of cells: by the matrix, else by the rotation, else by the distances', () => {
     const file = (change: (header: DataView) => void): readonly (readonly number[])[] => {
       const bytes = encode(small, { spacing: [1, 2, 3] })
       change(new DataView(bytes.buffer))
@@ -398,7 +398,7 @@ describe('decodeNifti', () => {
     expect(decodeNifti(encode(small, { spacing: [Infinity, 0.25, -Infinity] })).spacing).toEqual([1, 0.25, 1])
   })
 
-  it('has a limit, for what becomes of the numbers too', () => {
+  it('has a limit, for the decoded numbers too', () => {
     const bytes: Array_ = { kind: 'u8', shape: [2, 3], values: [1, 2, 3, 4, 5, 6], little: true }
     expect(decodeNifti(encode(bytes), 'x.nii', { maxBytes: 6 }).shape).toEqual([2, 3, 1])
     expect(sentence(() => decodeNifti(encode(bytes, { slope: 2 }), 'x.nii', { maxBytes: 23 })))
@@ -512,7 +512,7 @@ describe('movingMnist', () => {
     }
   })
 
-  it('draws every digit about equally often, and sequences that do not depend on how many there are', () => {
+  it('draws every digit about equally often, and sequences that do not depend on their number', () => {
     const digits = { images: Float32Array.of(1, 2, 3, 4), n: 4 }
     const moved = movingMnist(digits, key(3), { count: 400, length: 1, size: 1, digits: 1 })
     for (const value of digits.images) {

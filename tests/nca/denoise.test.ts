@@ -1,4 +1,4 @@
-// Denoising by diffusion: what a rule is given, that images out of noise have the distribution that they should have, and that
+// Denoising by diffusion: the inputs of a rule, the distribution of images made out of noise, and that
 // a rule learns to make them.
 
 import fc from 'fast-check'
@@ -23,7 +23,7 @@ describe('what is to be denoised', () => {
   const images = examplesOf(Float64Array.from(uniform(key(1), [4 * 30], { low: -1, high: 1, dtype: 'float64' }).toArray()), [5, 6, 1])
   const task = denoisingTask(rule, images, { dtype: 'float64' })
 
-  it('is a x₀ + b ε of the level that stands beside it, with the same normal noise whatever the image is', () => {
+  it('is a x₀ + b ε for the level beside it, with the same normal noise whatever the image', () => {
     const noise: number[] = [], levels: number[] = []
     fc.assert(fc.property(fc.nat(2 ** 31), fc.array(fc.nat(3), { minLength: 1, maxLength: 3 }), (n, ids) => {
       const drawn = [ids, ids.map(id => (id + 1) % 4)].map(some => {
@@ -45,7 +45,7 @@ describe('what is to be denoised', () => {
     expect(Math.abs(mean(levels) - 0.5)).toBeLessThan(0.1)
   })
 
-  it('is judged by the image, with derivatives as central differences have them', () => {
+  it('is judged by the image, with the derivatives of central differences', () => {
     const smooth = defineRule({ ...rule, update: mlp(6, { activation: 'tanh', lastStd: 0.1 }) })
     const params = init(smooth, key(3), { dtype: 'float64' })
     checkGrad((p: DataParams) => task.loss(rollout(smooth, p, task.seeds([2], key(1)), key(2), { steps: 2 }), [2], key(0)), params)
@@ -55,13 +55,13 @@ describe('what is to be denoised', () => {
 })
 
 describe('images out of noise', () => {
-  it('are what is said of them, whatever the noise, where that is always the same', () => {
+  it('are the prediction of a rule that always predicts the same, whatever the noise', () => {
     const image = tensor([0.3, -0.8])
     expect(numbers(fromNoise(normal(key(1), [3, 2]), 7, () => full([3, 2], 0.25)))).toEqual(new Array(6).fill(0.25))
     expect(numbers(fromNoise(normal(key(2), [2]), 1, () => image))).toEqual(numbers(image))
   })
 
-  it('have the deviation of what is known to be normal, where the best guess is told', () => {
+  it('have the deviation of normal data, for a rule that predicts their mean', () => {
     // Of x₀ ~ N(0, s²), E[x₀ | x_t] = a s² x_t / (a² s² + b²).
     for (const s of [0.3, 1, 2]) {
       const made = fromNoise(normal(key(4), [4000], { dtype: 'float64' }), 200, (x, t) => {
@@ -72,7 +72,7 @@ describe('images out of noise', () => {
     }
   })
 
-  it('are of one kind or the other, by a rule that has learnt from both; a run that was interrupted ends as it would have', async () => {
+  it('are of one kind or the other, for a rule that has learnt from both; an interrupted run ends as it would have', async () => {
     const kinds = [0.8, -0.8]
     const images = examplesOf(Float32Array.from({ length: 18 }, (_, i) => kinds[Math.floor(i / 9)]), [3, 3, 1])
     const trainer = taskTrainer({
@@ -97,7 +97,7 @@ describe('images out of noise', () => {
   })
 })
 
-it('refuses rules without its roles, and sizes that are none of the grid', () => {
+it('refuses rules without its roles, and sizes that do not fit the grid', () => {
   const images = examplesOf(new Float32Array(9), [3, 3, 1])
   const other = (change: object) => defineRule({ ...rule, ...change })
   expect(sentence(() => denoisingTask(other({ frozen: ['noisy'] }), images))).toBe('denoisingTask: the role level must be frozen in the rule; add it to frozen.')

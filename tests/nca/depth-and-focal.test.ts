@@ -1,4 +1,4 @@
-// Losses and metrics of depth, and those of masks that few cells are in: from the definition, entry by entry, and their
+// Losses and metrics of depth, and those for masks with few cells: from the definition, entry by entry, and their
 // gradients from differences.
 
 import fc from 'fast-check'
@@ -22,7 +22,7 @@ function samples(x: Tensor, b: number): number[][] {
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length)
 
 describe('depth', () => {
-  it('is judged as its papers say, over the cells whose depth is known', () => {
+  it('is judged as in the papers, over the cells with a known depth', () => {
     // A λ just below 1 over a single known cell leaves (1 − λ) d², whose differences are nothing but rounding.
     fc.assert(fc.property(keys, small, small, fc.double({ min: 0, max: 0.9, noNaN: true }), fc.boolean(), (k, b, h, lambda, masked) => {
       const shape = [b, h, 3]
@@ -38,7 +38,7 @@ describe('depth', () => {
       expectClose(absRel(said, truth, given), over((v, w) => Math.abs(v - w) / w))
       expectClose(depthDelta(exp(said), truth, { ratio: 1.5, ...given }), over((v, w) => +(Math.max(Math.exp(v) / w, w / Math.exp(v)) < 1.5)))
       checkGrad(z => scaleInvariant(z, truth, { lambda, ...given }), said, { order: 2 })
-      // What is not known may be anything, and passes nothing back.
+      // Unknown depths may be anything, and have no gradient.
       const spoilt = where(mask, truth, NaN)
       expectClose(scaleInvariant(said, spoilt, { mask }), scaleInvariant(said, truth, { mask }))
       const gradient = grad((z: Tensor) => sum(scaleInvariant(z, spoilt, { mask })))(said)
@@ -46,7 +46,7 @@ describe('depth', () => {
     }))
   })
 
-  it('costs nothing for a scale that all have in common, where λ is 1', () => {
+  it('does not penalise a common scale if λ is 1', () => {
     fc.assert(fc.property(keys, fc.double({ min: -3, max: 3, noNaN: true }), (k, scale) => {
       const truth = exp(draw(k, [2, 5]))
       const off = add(scale, draw(k, [2, 5]))
@@ -54,7 +54,7 @@ describe('depth', () => {
     }))
   })
 
-  it('is not right where it is NaN or not above 0', () => {
+  it('counts as wrong if it is NaN or not above 0', () => {
     expect(list(depthDelta(tensor([[1, 1.2, 1.3, NaN, -1, 0]]), tensor([1, 1, 1, 1, 1, 1])))[0]).toBeCloseTo(2 / 6)
   })
 
@@ -76,7 +76,7 @@ describe('depth', () => {
 })
 
 describe('masks with few cells', () => {
-  it('focal loss is its equation, and cross-entropy where γ is 0', () => {
+  it('focal loss is its equation, and the cross-entropy if γ is 0', () => {
     const gammas = fc.constantFrom(0, 0.5, 1, 2, 3.5)
     fc.assert(fc.property(keys, small, gammas, fc.constantFrom(null, 0.25, 1), (k, b, gamma, alpha) => {
       const logits = mul(draw(k, [b, 5]), 2)

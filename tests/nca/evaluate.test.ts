@@ -1,4 +1,4 @@
-// Judging a rule over examples: which ones, how well, and by whom they are decided.
+// Judging a rule over examples: which ones, how well, and the votes of cells.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -82,7 +82,7 @@ describe('vote', () => {
       expect(list(vote(scores, { mask }))).toEqual(expected)
       const labels = tensor(Int32Array.from([Math.max(0, expected[0]), 1, 2]))
       expect(list(accuracy(scores, labels, { mask, per: 'image' }))).toEqual(expected.map((v, i) => +(v >= 0 && v === list(labels)[i])))
-      // What the loss per image calls likely is what is voted for.
+      // The class that is likely by the loss per image wins the vote.
       expected.forEach((winner, i) => {
         if (winner < 0) return
         const losses = Array.from({ length: classes }, (_, c) => list(crossEntropy(scores, tensor(new Int32Array(b).fill(c)), { mask, per: 'image' }))[i])
@@ -91,7 +91,7 @@ describe('vote', () => {
     }))
   })
 
-  it('is lost by a NaN, but not by one that does not count', () => {
+  it('is spoilt by a NaN, except in a cell that does not count', () => {
     const scores = tensor([[[[0, NaN]], [[0, 1]]]])
     expect(list(vote(scores))).toEqual([-1])
     expect(list(accuracy(scores, tensor(Int32Array.of(0)), { per: 'image' }))).toEqual([0])

@@ -27,7 +27,7 @@ it('test each example once, and differ in size by one at most', () => {
   }))
 })
 
-it('that are stratified have each class as often as one another, up to one', () => {
+it('have each class equally often, up to one example, if they are stratified', () => {
   fc.assert(fc.property(sizes, fc.array(fc.nat(3), { minLength: 40, maxLength: 40 }), ([n, cut, seed], classes) => {
     const folds = 2 + cut % (n - 1), labels = classes.slice(0, n)
     const cuts = kFold(key(seed), n, folds, { labels })
@@ -41,7 +41,7 @@ it('that are stratified have each class as often as one another, up to one', () 
   }))
 })
 
-it('keep a group together, and are as even as the greatest group lets them be', () => {
+it('keep a group together, and are as even as the largest group allows', () => {
   fc.assert(fc.property(sizes, fc.array(fc.nat(9), { minLength: 40, maxLength: 40 }), fc.boolean(), ([n, cut, seed], subjects, labelled) => {
     const groups = subjects.slice(0, n).map(s => `subject ${s}`)
     const distinct = new Set(groups).size
@@ -60,7 +60,7 @@ it('keep a group together, and are as even as the greatest group lets them be', 
   }))
 })
 
-it('spread classes over folds where groups allow it', () => {
+it('spread classes over folds if groups allow it', () => {
   // Ten subjects with four examples each, five ill and five well: each of five folds gets one of either.
   const groups = Array.from({ length: 40 }, (_, i) => Math.floor(i / 4))
   const labels = groups.map(g => g % 2)

@@ -1,5 +1,5 @@
 // Scenes for fused rollouts: random rules that a kernel can run as a whole, grids of awkward sizes, states in which
-// cells live, grow and die, and what a rollout makes of them on any backend.
+// cells live, grow and die, and the results of a rollout on any backend.
 //
 // Rounding must not decide anything, or two right answers would differ: scenes in which the living channel comes near
 // its threshold, or a ReLU near its kink, are drawn again. So are those in which the gradient of a bias is what little
@@ -54,7 +54,7 @@ export type Scene = {
   /** The state under 'x', parameters under their paths, as in `paramShapes`. */
   readonly arrays: Readonly<Record<string, HostArray>>
   readonly masks: readonly HostArray[] | null
-  /** What is written before each step, by role. */
+  /** The inputs that are written before each step, by role. */
   readonly inputs: readonly Readonly<Record<string, HostArray>>[] | null
   readonly steps: number
   readonly readouts: readonly number[]
@@ -74,7 +74,7 @@ const filterParts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), sizes[grid]).map(([n, size]) => depthwise(n, { size })) },
 )
 const slopes = fc.constantFrom(0.2, 0.01, 0.7)
-/** A convolution or a residual one, whose sums are taken as they are or through one of these functions. */
+/** A convolution or a residual one, linear or with one of these activations. */
 const convolution = (grid: Dimensions, ...all: Activation[]): fc.Arbitrary<Perception> => fc.record({
   n: fc.integer({ min: 1, max: 11 }), size: sizes[grid], dilation: fc.constantFrom(1, 1, 2), bias: fc.boolean(),
   activation: fc.constantFrom<Activation[]>('linear', 'linear', ...all), slope: slopes,
@@ -90,7 +90,7 @@ const living = fc.record({
   index: fc.nat(), above: fc.constantFrom(0.1, 0.1, 0, -0.2, 0.4), when: fc.constantFrom('both', 'both', 'after'),
 })
 
-/** Rules of up to 20 channels that see through filters, convolutions, or both. */
+/** Rules of up to 20 channels that perceive by filters, convolutions, or both. */
 const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
   grid: fc.constant(grid),
   channels: fc.record({
@@ -135,7 +135,7 @@ export const fusedRules: fc.Arbitrary<DataRule> = fc.oneof(
   { weight: 5, arbitrary: rulesOn(2) }, { weight: 1, arbitrary: rulesOn(1) },
 )
 
-/** What sees positions, beside filters or convolutions. */
+/** Perceptions with positions, beside filters or convolutions. */
 const positioned = (grid: Dimensions): fc.Arbitrary<Perception[]> => fc.record({
   others: fc.oneof(
     fc.array(filterParts(grid), { minLength: 1, maxLength: 3 }), fc.array(convolution(grid, ...activations), { minLength: 1, maxLength: 2 }),
@@ -143,7 +143,7 @@ const positioned = (grid: Dimensions): fc.Arbitrary<Perception[]> => fc.record({
   outputs: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 2 }),
 }).map(({ others: [first, ...rest], outputs }) => [first, ...outputs.map(n => position(n, { bands: 2 })), ...rest])
 
-/** Filters beside convolutions that have a function behind them. */
+/** Filters beside convolutions with an activation. */
 const mixed = (grid: Dimensions): fc.Arbitrary<Perception[]> =>
   fc.tuple(filterParts(grid), convolution(grid, ...activations), filterParts(grid), convolution(grid, 'tanh'))
 
@@ -176,8 +176,8 @@ export const deformableRules: fc.Arbitrary<DataRule> = fc.tuple(rulesOn(2), fc.r
   defineRule({ ...rule, perceive: [...filters, first, ...others, ...(second && (isDeformable(second) || channelCount(rule.channels) > 6) ? [second] : [])] }))
 
 /**
- * Of volumes, attention and deformable convolutions too, and some of them of what is mixed, with noise on the state, or residual, the first layer or only later ones:
- * what the CPU alone runs as a whole.
+ * Rules that only the CPU runs fused: on volumes, with attention, deformable convolutions or mixed perceptions, with noise on the
+ * state, or with residual layers, the first one or only later ones.
  */
 export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   rule: fc.oneof(
@@ -191,10 +191,10 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   norm: fc.option(fc.record({ on: fc.constantFrom('perception', 'hidden', 'both'), groups: fc.constantFrom(1, 1, 2, 3) }), { freq: 2 }),
 }).map(({ norm, ...drawn }) => {
   const rule = drawnOnCpu(drawn), { update } = rule, [n, ...widths] = [perceptionSize(rule), ...update.hidden]
-  // Numbers that are few are often nearly alike, and their norm is then that of their rounding.
+  // A few numbers are often nearly equal, and their norm is then that of rounding errors.
   const normed = norm === null ? [] : [...(norm.on === 'hidden' ? [] : [n]), ...(norm.on === 'perception' ? [] : widths)]
   const groups = [norm?.groups ?? 1, 1].find(groups => normed.every(n => n % groups === 0 && n / groups > 5))
-  // What positions are seen through beside filters is more than what they are, so there a norm is composed.
+  // Beside filters positions have additional channels, so there a norm runs composed.
   const beside = norm?.on !== 'hidden' && rule.perceive.some(part => isLearned(part) && part.type === 'position')
   return norm && groups && !beside ? defineRule({ ...rule, update: { ...update, norm: { on: norm.on, groups } } }) : rule
 })
@@ -222,7 +222,7 @@ export const grids: fc.Arbitrary<[number, number]> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(127, 130), fc.constantFrom(1, 3)) },
 )
 
-/** Which roles are written before each step: for all cells alike, for those of each sample, or for each. */
+/** The roles that are written before each step: one value for all cells, one for each sample, or one for each cell. */
 type Written = { readonly roles: readonly string[]; readonly shape: 'all' | 'sample' | 'cell' }
 
 const written: fc.Arbitrary<Written> = fc.record({
@@ -230,7 +230,7 @@ const written: fc.Arbitrary<Written> = fc.record({
 })
 
 /**
- * How many hidden outputs a scene computes at most, and cells to which taps are moved: with more, one of them would be near a
+ * The most hidden outputs that a scene computes, and the most moved taps: with more, one of them would be near a
  * kink, or the oracle would take its time.
  */
 const work = 40_000
@@ -245,7 +245,7 @@ export function scenesOf(
     grid?: fc.Arbitrary<[number, number]>
     batches?: fc.Arbitrary<number>
     longest?: number
-    /** Whether some are given inputs before each step, which the CPU alone runs as a whole. */
+    /** Whether some have inputs for each step, which only the CPU runs fused. */
     inputs?: boolean
   } = {},
 ): fc.Arbitrary<Scene> {
@@ -309,7 +309,7 @@ function drawScene(
     if (path.startsWith('update') || /bias|b\d$/i.test(path)) return 0.3
     if (/k2|skip|weight$/.test(path)) return 1 / Math.sqrt(shape[0])
     const part = rule.perceive.filter(isLearned)[Number(path.split('.')[1])]
-    // So that its heads choose, and do not take as much of every neighbour.
+    // Large enough that heads choose, and do not weight all neighbours equally.
     if (part.type === 'attention') return shape.length === 2 ? 1 / Math.sqrt(shape[0]) : 1
     if (isDeformable(part)) return (part.reach === null && shape.length > 2 ? 4 : 1) / Math.sqrt(sizeOf(shape) / shape.at(-1)!)
     return 1 / Math.sqrt(sizeOf(shape.slice(0, rule.grid)) * (part.type === 'depthwise' ? 1 : channels))
@@ -322,7 +322,7 @@ function drawScene(
       const strong = draws[cell] < density
       const far = 0.05 + Math.abs(x.data[cell * channels + channel])
       x.data[cell * channels + channel] = above + (strong ? far : -far)
-      // A third of what is not strong is empty, as most of a grid is.
+      // A third of the cells that are not strong are empty, as most of a grid is.
       if (draws[cell] > 1 - (1 - density) / 3) x.data.fill(0, cell * channels, (cell + 1) * channels)
     }
   }
@@ -340,7 +340,7 @@ function drawScene(
 }
 
 /**
- * Whether nothing hangs on rounding: no living channel or input within 1e-4 of its threshold, no ReLU within 1e-5 of 0, and no
+ * Whether nothing depends on rounding: no living channel or input within 1e-4 of its threshold, no ReLU within 1e-5 of 0, and no
  * tap that is moved within 1e-5 of a cell.
  */
 function isClear(scene: Scene): boolean {
@@ -357,7 +357,7 @@ function isClear(scene: Scene): boolean {
       now = state
       const pre = alive(rule, now)
       const values = now.toArray()
-      // Noise on the state is in every cell, and so may bring any near the threshold by which it lives.
+      // Noise on the state changes every cell, and may bring any of them near the threshold of living.
       const noisy = rule.living && rule.noise?.on === 'state' ? rule.living : { channel: 0, above: NaN }
       if (values.some((v, i) => i % channels === noisy.channel && Math.abs(v - noisy.above) < 1e-5)) return false
       const { channel: at, above: least } = rule.inputMask ?? { channel: 0, above: NaN }
@@ -409,14 +409,14 @@ function isClear(scene: Scene): boolean {
 
 /**
  * Whether the gradient of a bias is less than a twentieth of that of its weights. Both are sums of the same terms, which
- * then cancel, and what float32 leaves of them is mostly rounding.
+ * then cancel, and in float32 the rest is mostly rounding error.
  */
 function cancels(scene: Scene): boolean {
   const { gradients } = outcome(scene, defaultBackend, { dtype: 'float64' })
   const largest = (path: string): number => distance(gradients[path], gradients[path].map(() => 0))
   return Object.keys(gradients).some(path => {
     const [, of, n = ''] = /^(.*)\.b(?:ias)?(\d*)$/.exec(path) ?? []
-    // Of what moves taps, of networks, of convolutions and of attention.
+    // The biases of deformable convolutions, networks, convolutions and attention.
     const weights = path.endsWith('.offsetBias') ? path.replace('Bias', 's') : [`${of}.w${n}`, `${of}.k${n}`, `${of}.kernel`, `${of}.output`].find(weights => weights in gradients)
     return weights !== undefined && largest(path) < largest(weights) / 20
   })
@@ -513,7 +513,7 @@ export function outcome(scene: Scene, backend: Backend, options: OutcomeOptions 
   })
 }
 
-/** The same from a backend whose values take time to arrive. */
+/** The same from a backend whose values arrive later. */
 export async function laterOutcome(scene: Scene, backend: Backend, options: OutcomeOptions = {}): Promise<Outcome> {
   const reads = scope(() => {
     const { states, gradients } = tensorOutcome(scene, backend, options)
@@ -547,7 +547,7 @@ export function empty({ rule }: Scene, state: Data): boolean[] {
 }
 
 /**
- * Fails unless an outcome is what is expected, up to rounding, and the same cells live. Gradients may be zero but for
+ * Fails unless an outcome is the expected one, up to rounding, and the same cells live. Gradients may be zero except for
  * rounding (of a filter that sees nothing on a grid of height 1, say), so the largest of all counts too.
  */
 export function expectNear(scene: Scene, got: Outcome, expected: Outcome): void {

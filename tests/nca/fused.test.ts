@@ -36,7 +36,7 @@ import { long, runs } from '../long.ts'
 /** The oracle: plain loops, composed. */
 const composed = cpu({ simd: false })
 
-/** What a rollout that runs as a whole has called; set back before each test. */
+/** The calls of fused rollouts; reset before each test. */
 const calls = { forward: 0, backward: 0 }
 beforeEach(() => { Object.assign(calls, { forward: 0, backward: 0 }) })
 
@@ -78,7 +78,7 @@ describe('a fused rollout', () => {
     expect(calls, 'rollouts that ran as a whole').toEqual({ forward: runs, backward: runs })
   })
 
-  it('is the composed one, where bits fill their words and rows of samples are cut into bands', () => {
+  it('is the composed one, also if bits fill their words and samples are cut into bands', () => {
     const grid = fc.oneof(
       fc.tuple(fc.constantFrom(1, 2, 17), fc.constantFrom(63, 64, 65, 127, 128, 129)),
       fc.tuple(fc.constantFrom(16, 17, 23, 40, 128, 131), fc.constantFrom(1, 2, 5)),
@@ -96,7 +96,7 @@ describe('a fused rollout', () => {
     fc.assert(fc.property(scenesOf({ rules, grid, batches: fc.constantFrom(1, 1, 2) }), expectAlike))
   })
 
-  it.runIf(long)('is tried on scenes in which cells die, grow, and are left alone', () => {
+  it.runIf(long)('is tested on scenes in which cells die, grow, and do nothing', () => {
     const scenes = fc.sample(scenesOf({ rules: fusedRules.filter(rule => rule.living !== null && !rule.inputMask) }), 30)
     const share = (what: (before: boolean[], after: boolean[]) => boolean): number =>
       scenes.filter(s => what(empty(s, s.arrays.x.data), empty(s, outcome(s, whole).states.at(-1)!))).length
@@ -107,7 +107,7 @@ describe('a fused rollout', () => {
   })
 
   it('computes a dead cell for the neighbour that it keeps alive', () => {
-    // As in step.test.ts: alpha moves from cell 0 to cell 2, and only thereby cell 1 lives on. Beside it, the same
+    // As in step.test.ts: alpha moves from cell 0 to cell 2, and only because of that cell 1 survives. Beside it, the same
     // with a column between (nothing there can matter), across the border of a torus, and across two bands of rows.
     const rule = defineRule({
       channels: { alpha: 1, content: 1 }, perceive: ['identity'],
@@ -175,8 +175,8 @@ describe('a fused rollout', () => {
     expect(calls.forward).toBe(6)
   })
 
-  it('draws the noise of normal, bit for bit, at the cells that act', () => {
-    // Weights of zero: what a cell has after a step is its noise.
+  it('draws the noise of `normal`, bit for bit, at the cells that act', () => {
+    // With weights of zero, the value of a cell after a step is its noise.
     for (const [channels, frozen] of [[{ a: 7 }, []], [{ a: 1, goal: 2, hidden: 4 }, ['goal']]] as const) {
       const rule = defineRule({
         channels, frozen: [...frozen], perceive: ['identity'], update: mlp(1), fireRate: 0.7, noise: { on: 'change', std: 1.3 },
@@ -190,7 +190,7 @@ describe('a fused rollout', () => {
     expect(calls.forward).toBe(2)
   })
 
-  it.each(['gelu', 'silu', 'softplus'] as const)('applies %s as operators do, far from 0 and beyond all numbers too', word => {
+  it.each(['gelu', 'silu', 'softplus'] as const)('applies %s like the operators, also far from 0 and to values that are not finite', word => {
     // Channel b becomes σ(a), by the hidden layer or by the last.
     const far = Array.from({ length: 200 }, (_, i) => Math.fround((i - 100) * Math.abs(i - 100) / 123))
     const a = [...far, NaN, Infinity, -Infinity, 1e12, -1e12, 1e-12, -1e-12].map(Math.fround)
@@ -236,7 +236,7 @@ describe('a fused rollout', () => {
     expect(calls.backward).toBe(3)
   })
 
-  it('starts where it is told', () => {
+  it('starts at a given step', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: ['mean'], update: mlp(3, { lastStd: 1 }), fireRate: 0.5 })
     const params = init(rule, key(1), { backend: whole })
     const x = uniform(key(2), [1, 9, 7, 2], { backend: whole })
@@ -269,7 +269,7 @@ function lossOf(scene: Scene, masks?: Tensor[]): (given: Given) => Tensor {
     .map(y => sum(square(y))).reduce((a, b) => add(a, b))
 }
 
-/** Everything that a function of a scene gives, as arrays, on either backend. */
+/** All results of a function of a scene, as arrays, on either backend. */
 function onBoth(scene: Scene, f: (given: Given, loss: (given: Given) => Tensor) => unknown): [Data[], Data[]] {
   const on = (backend: Backend): Data[] => {
     const { params, x, masks } = placed(scene, backend, 'float32')
@@ -338,7 +338,7 @@ describe('derivatives of a fused rollout', () => {
     expect(calls.forward).toBeGreaterThan(0)
   })
 
-  it('go to what is written before each step, twice too, and where other roles are written in other steps', () => {
+  it('reach the inputs of each step, to second order too, also if different steps have different roles', () => {
     const rule = defineRule({
       channels: { a: 2, wind: 1 }, frozen: ['wind'], perceive: ['identity', 'sobelX'], update: mlp(4, { activation: 'tanh', lastStd: 1 }),
     })
@@ -388,7 +388,7 @@ describe('derivatives of a fused rollout', () => {
     expect(calls.backward).toBeGreaterThan(0)
   })
 
-  it('are right where only some inputs are differentiated, and on two tapes', () => {
+  it('are right if only some inputs are differentiated, and on two tapes', () => {
     fc.assert(fc.property(smallScenes, scene => {
       const before = calls.backward
       expectClose(onBoth(scene, ({ params, x }, loss) => [
@@ -404,7 +404,7 @@ describe('derivatives of a fused rollout', () => {
     }), runs(10))
   })
 
-  it('know masks that were made on the way', () => {
+  it('still have the masks that were made inside', () => {
     const [seen, expected] = [whole, composed].map(backend => {
       const rule = defineRule({ channels: { a: 3 }, perceive: ['identity', 'sobelX'], update: mlp(4, { lastStd: 1 }) })
       const x = normal(key(1), [2, 5, 6, 3], { backend })
@@ -463,7 +463,7 @@ describe('the composed path takes over', () => {
     }
   })
 
-  it('for norms of what is perceived beside positions and filters', () => {
+  it('for norms of the perception beside positions and filters', () => {
     const why = (perceive: Perception[], on: 'perception' | 'hidden'): string =>
       explain(defineRule({ ...base, perceive, update: mlp(4, { norm: { on } }) }), whole).split(':')[0]
     expect([

@@ -31,7 +31,7 @@ function at(place: readonly number[], box: readonly number[]): number {
   return stridesOf(box).reduce((sum, stride, axis) => sum + stride * place[axis], 0)
 }
 
-/** Where along an axis a position beyond its border is found, if anywhere. */
+/** The index along an axis of a position that may be beyond its border, if it has one. */
 function wrapped(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return NaN
@@ -108,7 +108,7 @@ describe('convolutions on every grid', () => {
     }), { numRuns: 10 })
   })
 
-  it('are those of the plane in the plane, and in every plane where nothing is seen along the depth', () => {
+  it('are those of the plane in the plane, and in every plane of a volume if windows have no depth', () => {
     fc.assert(fc.property(fc.constantFrom<Padding>('zero', 'circular'), fc.nat(), (padding, seed) => {
       const [x, k] = [draw(seed, [2, 3, 4, 5, 2]), draw(seed, [3, 3, 2, 3])]
       const planes = reshape(x, [6, 4, 5, 2])
@@ -225,8 +225,8 @@ describe('filters on every grid', () => {
     }
   })
 
-  // What does not change along an axis is sensed as if there were no such axis.
-  it('are those of fewer dimensions where nothing changes along one', () => {
+  // If nothing changes along an axis, filters give the same as without that axis.
+  it('are those of fewer dimensions if nothing changes along one', () => {
     const values = draw(1, [6, 7]).toArray()
     const plane = (x: number, y: number): number => values[y * 7 + x]
     for (const name of filterNamesOn[2]) {
@@ -263,7 +263,7 @@ describe('filters on every grid', () => {
     }))
   })
 
-  it('say what there is not', () => {
+  it('refuse what does not exist', () => {
     expect([
       () => filterKernelOn(1, ['sobelY'], 1),
       () => filterKernelOn(2, ['sobelZ'], 1),

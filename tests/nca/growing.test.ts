@@ -179,7 +179,7 @@ describe('the trainer', () => {
   it('reseeds the worst and damages the best samples of the pool', () => {
     const trainer = growingTrainer(options({ pool: 4, steps: [1, 2], optimiser: adam({ rate: 0 }) }))
     const start = trainer.init(key(1))
-    // Slots that are worse and worse: with a rule that changes nothing, what comes back shows what the trainer did.
+    // Slots that are worse and worse: with a rule that changes nothing, the slots show what the trainer did.
     const target = disc()
     const slots = [0, 0.2, 0.4, 2].map(error => {
       const state = zeros([7, 6, 8]).toArray()
@@ -230,7 +230,7 @@ describe('the trainer', () => {
   })
 })
 
-/** What the driver sees of a GPU: a backend whose values come some time after they were asked for. */
+/** A backend whose values arrive some time after they were requested, as with a GPU. */
 function lateBackend(): Backend {
   const { readSync: _, read, ...rest } = cpu()
   return { ...rest, read: (...args) => read(...args).then(data => sleep(1, data)) }
@@ -287,7 +287,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
     }
   })
 
-  it('does not take a step whose gradient alone is not finite', async () => {
+  it('does not take a step if only its gradient is not finite', async () => {
     const failing: typeof trainer = {
       init: trainer.init,
       step: state => {
@@ -299,7 +299,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
       .rejects.toThrow('training: the gradient norm of iteration 1 is NaN.')
   })
 
-  it('ends after the iteration in which it is aborted, and goes on from its state', async () => {
+  it('ends after the iteration in which it is aborted, and resumes from its state', async () => {
     const stop = new AbortController()
     let last: Progress<TrainerState<DataParams>> | undefined
     for await (const progress of train(trainer, { iterations: 50, seed: 1, signal: stop.signal })) {
@@ -353,7 +353,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
         end = state
       }
       expect(seen).toEqual([last])
-      // What was under way is given back, and the state is that of the last iteration.
+      // The iteration in progress is released, and the state is that of the last iteration.
       const tensors = new Set<unknown>()
       eachLeaf(end, leaf => { if (leaf instanceof Tensor) tensors.add(leaf) })
       expect(memory(backend).buffers - before).toBe(tensors.size)
@@ -361,7 +361,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
     }), runs(10))
   })
 
-  it('says what is no patience', async () => {
+  it('refuses a wrong patience', async () => {
     for (const [patience, sentence] of [
       [5, 'train: patience is 5, expected { iterations, least }.'],
       [{ iterations: 0, least: 0 }, 'train: patience.iterations is 0, expected a whole number > 0.'],
@@ -384,7 +384,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
       pooled.push(memory(backend).pooledBytes)
       if (iteration === 60) break
     }
-    // What is kept aside for reuse is reused: rollouts of 6 to 8 steps differ by less than one step's arrays.
+    // Pooled memory is reused: rollouts of 6 to 8 steps differ by less than one step's arrays.
     expect(pooled[2]).toBeLessThan(1.1 * pooled[0])
     expect(held[2]).toBe(held[0])
     expect(held[2]).toBeLessThan(80)
@@ -430,7 +430,7 @@ it('gives a backend that is read late the next iteration before it waits for thi
 })
 
 describe('damage', () => {
-  it('lies where its numbers say, sample by sample alike for any count', () => {
+  it('is where its numbers say, the same for each sample whatever their number', () => {
     const size = fc.integer({ min: 1, max: 9 })
     const shapes = fc.constantFrom<Damage>(
       publishedCircles, { shape: 'rectangle', centre: [-0.5, 0.5], size: [0.2, 1], angle: [0, 1] },
@@ -512,7 +512,7 @@ describe('files', () => {
     expect(Object.keys(back.params.update)).toEqual(['w1', 'b1', 'w2', 'b2'])
   })
 
-  it('are not written where they could not be read', async () => {
+  it('are not written if they could not be read', async () => {
     const params = init(rule, key(1))
     const message = (model: unknown): Promise<string> =>
       encodeModel(model as Model).then(() => 'written', (e: Error) => e.message)

@@ -1,4 +1,4 @@
-// Classifier-free guidance: samples that are told nothing while a rule learns, and rules that do more of what they are told.
+// Classifier-free guidance: conditions that are dropped in training, and rules that follow their condition more strongly.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -17,7 +17,7 @@ import { scenes } from './random-rule.ts'
 
 const told = scenes.filter(({ rule }) => rule.frozen.length > 0)
 
-it('is the rule at a scale of 1, and the rule that is told nothing at 0, but keeps what it is told', () => {
+it('is the rule at a scale of 1, and the rule without a condition at 0, but keeps the condition', () => {
   fc.assert(fc.property(told, ({ rule, params, x, n }) => {
     const context = { key: key(n), t: 0 }
     expect(step(guided(rule, 1), params, x, context).toArray()).toEqual(step(rule, params, x, context).toArray())
@@ -31,7 +31,7 @@ it('is the rule at a scale of 1, and the rule that is told nothing at 0, but kee
   }), runs(60))
 })
 
-it('goes along a line in the scale, before the living mask and bounds', () => {
+it('is linear in the scale, before the living mask and bounds', () => {
   fc.assert(fc.property(told, fc.double({ min: 0, max: 4, noNaN: true }), ({ rule: given, params, x, n }, scale) => {
     const rule = defineRule({ ...given, living: null, bound: null, inputMask: null })
     const context = { key: key(n), t: 0 }
@@ -61,7 +61,7 @@ it('has derivatives by parameters and state', () => {
   checkGrad(loss, params)
 })
 
-it('learns from samples of which some are told nothing, drawn anew in every iteration', () => {
+it('learns from samples of which some have no condition, drawn anew in every iteration', () => {
   const options = {
     rule, task, batch: 8, steps: [2, 3], pool: 8, ranked: 'none', optimiser: adam(), dropped: 0.3,
   } as const
@@ -85,14 +85,14 @@ it('learns from samples of which some are told nothing, drawn anew in every iter
   }), { numRuns: 60 })
   expect(dropped / seen).toBeGreaterThan(0.22)
   expect(dropped / seen).toBeLessThan(0.38)
-  // What was dropped is there again, when the sample is drawn with what it is told.
+  // A dropped condition is there again when the sample is drawn with its condition.
   const blind = { ...all, dropped: 1 - 1e-12 }
   const keys = { slots: key(1), damage: key(2), loss: key(3) }
   const first = drawBatch(blind, { pool: firstPool(all, examples), examples, iteration: 0 }, keys)
   expect(takeRole(rule, first.x, 'condition').toArray().every(v => v === 0)).toBe(true)
 })
 
-it('teaches two colours: told the rule makes them, untold what lies between them, guided more than it is told', async () => {
+it('teaches two colours: with its condition the rule makes them, without it a mixture, guided an exaggeration', async () => {
   const trainer = taskTrainer({
     rule, task, batch: 6, steps: [4, 5], dropped: 0.5, optimiser: adam({ rate: 1e-2 }), normalise: true,
   })
@@ -116,14 +116,14 @@ it('teaches two colours: told the rule makes them, untold what lies between them
   expect(more[0] - more[1]).toBeGreaterThan(1.3 * (plain[0] - plain[1]))
 })
 
-it('takes another loss for what is grown', () => {
+it('takes another loss for growing', () => {
   const absolute = conditionalTask(rule, targets, { loss: l1 })
   const x = task.seeds([0, 1])
   expect(absolute.loss(x, [0, 1], key(0)).toArray()).toEqual(l1(rgba(x), targets).toArray())
   expect(mean(sub(absolute.loss(x, [0, 1], key(0)), task.loss(x, [0, 1], key(0)))).toArray()[0]).not.toBe(0)
 })
 
-it('is refused where there is nothing to be told, and for what is no scale', () => {
+it('is refused for rules without conditions, and for wrong scales', () => {
   const free = defineRule({ channels: { rgba: 4 }, perceive: ['identity'], update: mlp(2) })
   expect(sentence(() => guided(free, 2))).toBe('guided: frozen is [], expected at least one role, in which the rule is told something.')
   expect(sentence(() => guided(rule, -1))).toBe('guided: scale is -1, expected a number ≥ 0.')

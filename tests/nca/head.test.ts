@@ -1,5 +1,5 @@
-// The head of a rule: what it makes of states, by loops; that its gradients are right, fused and composed; and that images
-// are learnt by it whose cells have no classes.
+// The head of a rule: its outputs, by loops; its gradients, fused and composed; and that images
+// can be classified by it although cells have no classes.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -51,7 +51,7 @@ describe('the head of a rule', () => {
     checkGrad(loss, init(small, key(0), { dtype: 'float64' }), { order: 2 })
   })
 
-  it('is learnt from after rollouts that run fused, as after composed ones', () => {
+  it('is trained after fused rollouts as after composed ones', () => {
     expect(explain(rule)).toMatch(/^fused: .* A head of 8 units makes 2 numbers of the mean of the cells\./)
     const all = ['float32', 'float64'].map(dtype => {
       const params = mapTree(init(rule, key(0)), p => cast(p as Tensor, dtype as 'float32')) as DataParams
@@ -64,7 +64,7 @@ describe('the head of a rule', () => {
     composed.flat().forEach((v, i) => expect(fused.flat()[i]).toBeCloseTo(v, 4))
   })
 
-  it('tells images apart whose cells have no classes', async () => {
+  it('classifies images although cells have no classes', async () => {
     const task = classificationTask(rule, lines, { loss: 'head' })
     const trainer = taskTrainer({ rule, task, batch: 10, steps: [4, 6], optimiser: adam({ rate: 5e-3 }), normalise: true })
     let params = init(rule, key(0))
@@ -89,7 +89,7 @@ describe('the head of a rule', () => {
     expect(defineRule({ ...rule, head: null }).head).toBeNull()
   })
 
-  it('begins without changing how the rest of the parameters begin', () => {
+  it('does not change the first values of the other parameters', () => {
     const { head: _, ...rest } = init(rule, key(7))
     const plain = init({ ...rule, head: null }, key(7))
     expect(mapTree(rest, p => [...(p as Tensor).toArray()])).toEqual(mapTree(plain, p => [...(p as Tensor).toArray()]))
@@ -106,7 +106,7 @@ describe('the head of a rule', () => {
       .toThrow('rule: head.network.norm.groups is 4, expected a divisor of 6, of how many channels change.')
   })
 
-  it('is in an experiment where its loss is', () => {
+  it('belongs to an experiment with its loss, and to no other', () => {
     const head = { outputs: 2, network: { hidden: [8] } }
     const given = (task: Values, head: unknown): string[] => {
       const made = runConfigOf({ ...task, rule: { ...rule, head }, train: { iterations: 1, batch: 2, steps: [1, 2] } } as Values)

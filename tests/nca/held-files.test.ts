@@ -1,5 +1,5 @@
-// Files are held against what is to be done with them when they are read: a model against its rule, a checkpoint
-// against its trainer; sizes are judged before anything is allocated. Every sentence names the file and the place in it.
+// Files are checked when they are read: a model against its rule, a checkpoint
+// against its trainer, sizes before anything is allocated. Every sentence names the file and the place in it.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -26,7 +26,7 @@ function after(n: number): State {
   return state
 }
 
-/** The sentence with which a file is refused after a change of what it holds. */
+/** The sentence with which a file is refused after a change of its contents. */
 function refusal(bytes: Uint8Array, change: (file: Changeable) => void, read: (bytes: Uint8Array) => unknown): string {
   const { entries, metadata } = decodeSafetensors(bytes)
   const file = { entries, metadata, tree: JSON.parse(metadata.tree) as never, rule: JSON.parse(metadata.rule ?? 'null') as never }
@@ -134,7 +134,7 @@ describe('a checkpoint', () => {
     expect(message).toContain(sentence)
   })
 
-  it('is held against another trainer', async () => {
+  it('is checked against another trainer', async () => {
     const read = async (more: Partial<GrowingOptions>): Promise<unknown> => {
       const other = growingTrainer({ ...options, ...more })
       return decodeCheckpoint<DataParams>(await bytes, 'c.safetensors', { trainer: other })
@@ -163,7 +163,7 @@ describe('a checkpoint', () => {
   })
 })
 
-describe('what goes on from a state', () => {
+describe('resuming from a state', () => {
   it.each<[string, unknown, string]>([
     ['nothing in it', {}, 'train: state is {}, expected a state of the trainer, which counts its iterations.'],
     ['a Promise', Promise.resolve(after(1)), 'train: state is Promise, expected a state of the trainer, which counts its iterations; await it.'],

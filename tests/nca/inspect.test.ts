@@ -1,4 +1,4 @@
-// A step looked into: its parts are those of the step that is taken.
+// The parts of an inspected step are those of the step itself.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -15,7 +15,7 @@ import { scenes } from './random-rule.ts'
 const bits = (t: Tensor | null): unknown => t && { shape: t.shape, values: t.toArray() }
 
 describe('inspectStep', () => {
-  it('ends where the step ends, bit for bit, by way of what perceive, update and the masks say', () => {
+  it('has the result of the step, bit for bit, and the values of perceive, update and the masks', () => {
     fc.assert(fc.property(scenes, ({ rule, params, x, n }) => {
       const context = { key: key(n), t: 0, angle: 0.3 }
       const parts = inspectStep(rule, params, x, context)

@@ -1,5 +1,5 @@
-// Automata in latents: what they begin from and are judged by, that the autoencoder stays as it is, that they grow an image and
-// heal it, and that they go on after an interruption.
+// Automata in latents: their first states and their loss, that the autoencoder is frozen, that they grow an image and
+// heal it, and that they can be resumed.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -33,7 +33,7 @@ async function trained(): Promise<Codec> {
 }
 
 describe('a task in latents', () => {
-  it('begins from a seed on the grid of latents, or from the latents of images, and tells all cells the number of the target', () => {
+  it('begins from a seed on the grid of latents, or from the latents of images, with the target as the condition of all cells', () => {
     expect(latentTask(rule, images, first).seeds([2, 0]).toArray()).toEqual(seed(rule, { height: 4, width: 4, batch: 2 }).toArray())
     const told = defineRule({ ...rule, channels: { latent: 3, hidden: 5, condition: 4 }, frozen: ['condition'] })
     const task = latentTask(told, images, first, { from: images, condition: 'condition' })
@@ -61,7 +61,7 @@ describe('a task in latents', () => {
     checkGrad((p: DataParams) => mean(task.loss(rollout(smooth, p, task.seeds([0]), key(2), { steps: 3 }), [0], key(0))), own, { order: 1, epsilon: 1e-5 })
   })
 
-  it('grows an image that heals, with a pool of latents, and goes on from a checkpoint bit for bit; the autoencoder is as it was', async () => {
+  it('grows an image that heals, with a pool of latents, and resumes from a checkpoint bit for bit; the autoencoder is unchanged', async () => {
     const codec = await trained()
     const before = await encodeCheckpoint({ ...autoencoderTrainer({ autoencoder, images, batch: 1 }).init(key(0)), params: codec.params })
     const damage: Damage = { shape: 'circle', centre: [0, 0], radius: [0.6, 0.8] }
@@ -89,7 +89,7 @@ describe('a task in latents', () => {
     expect(error(grown)).toBeLessThan(0.02)
     expect(error(hurt)).toBeGreaterThan(0.06)
     expect(error(healed)).toBeLessThan(0.03)
-    // What is seen is the image.
+    // The view is the decoded image.
     const seen = await latentView(rule, codec)(grown)
     expect(seen).toEqual(await tensorToImage(latentImages(rule, codec, grown)))
     expect([seen.width, seen.height]).toEqual([side, side])
@@ -115,7 +115,7 @@ describe('a model in latents', () => {
     }
   })
 
-  it('is refused where a part of the autoencoder is missing, too much, or not finite, and where nothing would decode it', async () => {
+  it('is refused if a part of the autoencoder is missing, superfluous, or not finite, and by everything that cannot decode it', async () => {
     const bytes = await encodeModel(model)
     const { entries, metadata } = decodeSafetensors(bytes)
     const tree = JSON.parse(metadata.tree) as { codec: { decoder: object[] } }
@@ -137,7 +137,7 @@ describe('a model in latents', () => {
   })
 })
 
-it('is played by what is decoded: it begins with a living cell, is hurt cell by cell, and shares its grid with no other', async () => {
+it('is played as decoded pictures: it begins with a living cell, is hurt cell by cell, and shares its grid with no other', async () => {
   const codec = await trained(), params = init(rule, key(3))
   const bytes = await encodeModel({ rule, params, provenance: { grid: '9' }, codec })
   const engine = { backend: cpu(), tell: () => {}, isGone: () => false }
@@ -160,7 +160,7 @@ it('is played by what is decoded: it begins with a living cell, is hurt cell by 
     .toBe('latent: this rule lives in the latents of an autoencoder of its own, and cannot share its grid.')
 })
 
-it('is refused by name where rule, images and autoencoder do not fit together', () => {
+it('is refused by name if rule, images and autoencoder do not fit together', () => {
   const other = defineRule({ ...rule, channels: { latent: 2, hidden: 6 } })
   expect(sentence(() => latentTask(other, images, first))).toBe('latentTask: channels.latent is 2, expected 3, the latents of the autoencoder.')
   expect(sentence(() => latentView(defineRule({ ...rule, channels: { rgba: 4 } }), first)))

@@ -1,5 +1,5 @@
-// Every number of a rule has a bound that is judged before anything is allocated: a description of some hundred bytes
-// costs neither memory nor time, whatever stands in it.
+// Every number of a rule has a bound that is checked before anything is allocated: a description of some hundred bytes
+// costs neither memory nor time, whatever it contains.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -35,7 +35,7 @@ function withNumber(tree: unknown, [name, ...rest]: readonly string[], n: number
 }
 
 describe('the numbers of a rule', () => {
-  it('are refused by name where they are beyond all bounds', () => {
+  it('are refused by name if they are out of bounds', () => {
     expect(paths.length).toBeGreaterThan(15)
     const far = fc.oneof(fc.integer({ min: 100_000, max: 2 ** 31 }), fc.constantFrom(1e9, 2 ** 32, 2 ** 53 - 1))
     fc.assert(fc.property(fc.constantFrom(...paths), far, (path, n) => {
@@ -44,7 +44,7 @@ describe('the numbers of a rule', () => {
     }))
   })
 
-  it('have shapes that can be listed where they are within them', () => {
+  it('give shapes that can be listed if they are within bounds', () => {
     const near = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 70_000 }))
     fc.assert(fc.property(fc.array(fc.tuple(fc.constantFrom(...paths), near), { maxLength: 4 }), changes => {
       const given = changes.reduce<unknown>((tree, [path, n]) => withNumber(tree, path, n), whole)

@@ -1,4 +1,4 @@
-// The losses: what they are, from the definition, entry by entry, and their gradients from differences.
+// The losses, compared with their definition, entry by entry, and their gradients with differences.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -19,7 +19,7 @@ const classesOf = (k: Key, shape: Shape, n: number): Tensor =>
   tensor(Int32Array.from(list(uniform(k, shape)), u => Math.floor(n * u)), { shape })
 const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
-/** checkGrad, but for points that lie at a kink, which prove nothing. */
+/** checkGrad, except at points near a kink, which prove nothing. */
 function check(f: (x: Tensor) => Tensor, at: Tensor, options: CheckGradOptions = {}): void {
   try {
     checkGrad(f, at, options)
@@ -60,7 +60,7 @@ describe('mse, l1 and overflow', () => {
     }))
   })
 
-  it('do not push where nothing is wrong', () => {
+  it('have no gradient where nothing is wrong', () => {
     const x = f64(-1, -0.5, 0, 1, 1.5, -3)
     expect(list(grad((z: Tensor) => sum(overflow(reshape(z, [1, 6]))))(x)).map(g => 6 * g)).toEqual([0, 0, 0, 0, 1, -1])
     expect(list(grad((z: Tensor) => sum(l1(reshape(z, [1, 6]), reshape(x, [1, 6]))))(x)).every(g => g === 0)).toBe(true)
@@ -76,7 +76,7 @@ describe('crossEntropy', () => {
   }
   const oneHot = (n: number, label: number): number[] => Array.from({ length: n }, (_, i) => +(i === label))
 
-  it('is −log p of the right class: of each cell or one for all, as numbers or as probabilities, of those that count', () => {
+  it('is −log p of the right class: for each cell or one for all, as indices or as probabilities, over the cells that count', () => {
     fc.assert(fc.property(keys, small, small, small, fc.boolean(), (k, b, h, n, masked) => {
       const lead = [b, h, 2]
       const logits = mul(draw(k, [...lead, n]), 2)
@@ -111,7 +111,7 @@ describe('crossEntropy', () => {
     expect(list(grad((z: Tensor) => sum(crossEntropy(z, tensor([2], { dtype: 'int32' }))))(logits))).toEqual([1, 0, -1])
   })
 
-  it('may exclude classes: a logit of −∞ costs nothing where the truth is 0, as numbers or as probabilities', () => {
+  it('may exclude classes: a logit of −∞ costs nothing where the truth is 0, as indices or as probabilities', () => {
     const logits = tensor(Float64Array.of(1, -Infinity, 2, 0, -Infinity, -Infinity), { shape: [2, 3] })
     const numbers = tensor([2, 0], { dtype: 'int32' })
     const hot = tensor(Float64Array.of(0, 0, 1, 1, 0, 0), { shape: [2, 3] })
@@ -130,7 +130,7 @@ describe('crossEntropy', () => {
     expectClose(grad((z: Tensor) => sum(bce(z, f64(0, 0))))(infinite), [0, 0])
   })
 
-  it('is NaN for a logit of ∞, in its sample alone, and so is its derivative: ∞ − ∞ may be anything', () => {
+  it('is NaN for a logit of ∞, only in its sample, and so is its derivative: ∞ − ∞ may be anything', () => {
     const logits = tensor(Float64Array.of(Infinity, 0, 1, 0), { shape: [2, 2] })
     for (const f of [
       (z: Tensor) => crossEntropy(z, tensor([0, 0], { dtype: 'int32' })), (z: Tensor) => bce(z, ones([2, 2], { dtype: 'float64' })),
@@ -141,7 +141,7 @@ describe('crossEntropy', () => {
     }
   })
 
-  it('passes nothing back from cells that do not count, whatever stands there', () => {
+  it('has no gradient in cells that do not count, whatever their values', () => {
     const anything = fc.constantFrom(NaN, Infinity, -Infinity, 3)
     fc.assert(fc.property(keys, anything, fc.constantFrom('cell' as const, 'image' as const), (k, wrong, per) => {
       const mask = flip(k, [2, 3, 2], 1)
@@ -163,7 +163,7 @@ describe('crossEntropy', () => {
     }))
   })
 
-  it('does not look at labels of cells that do not count', () => {
+  it('does not read labels of cells that do not count', () => {
     const labels = tensor([[1, -1], [99, 0]], { dtype: 'int32' })
     const mask = tensor([[1, 0], [0, 1]], { dtype: 'uint32' })
     expectClose(crossEntropy(zeros([2, 2, 3], { dtype: 'float64' }), labels, { mask }), [Math.log(3), Math.log(3)])
@@ -348,7 +348,7 @@ describe('slicedTransport', () => {
     expectClose(slicedTransport(a, b, key(0)), [1 / 3])
   })
 
-  it('draws the points to where they belong', () => {
+  it('moves the points to their targets', () => {
     fc.assert(fc.property(keys, counts, small, (k, n, c) => {
       const y = draw(k, [1, n, c])
       const away = sub(gather(y, drawPermutation(k, n), 1), broadcastTo(draw(k, [1, 1, c], 1), [1, n, c]))
@@ -434,7 +434,7 @@ describe('patchTransport', () => {
     }))
   })
 
-  it('knows a texture wherever it begins, and other textures by more than their colours', () => {
+  it('recognises a texture wherever it begins, and distinguishes textures of the same colours', () => {
     const stripes = (offset: number, along: 0 | 1): Tensor => build([1, 20, 20, 1], index => (index[1 + along] + offset) % 4 < 2 ? 1 : 0)
     const cost = (a: Tensor, b: Tensor): number => list(patchTransport(a, b, key(0), { levels: 2 }))[0]
     expect(cost(stripes(0, 0), stripes(0, 0))).toBe(0)

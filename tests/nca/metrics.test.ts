@@ -51,7 +51,7 @@ describe('dice and iou', () => {
     }))
   })
 
-  it('take no probabilities for masks', () => {
+  it('refuse probabilities as masks', () => {
     expect([
       () => dice(zeros([1, 4]), mask(1, 0, 1, 1)),
       () => iou(mask(1, 0), mask(1, 0, 1)),
@@ -115,7 +115,7 @@ describe('accuracy', () => {
 })
 
 describe('totalAgreement', () => {
-  it('is 1 where all cells that count say one class, right or wrong, by loops', () => {
+  it('is 1 if all cells that count predict the same class, right or wrong, by loops', () => {
     fc.assert(fc.property(keys, small, small, fc.integer({ min: 1, max: 3 }), fc.boolean(), (k, b, cells, n, masked) => {
       const scores = whole(foldIn(k, 0), [b, 1, cells, n], 2, 'float32')
       const seen = masked ? whole(foldIn(k, 1), [b, 1, cells], 2, 'uint32') : undefined
@@ -125,7 +125,7 @@ describe('totalAgreement', () => {
     }))
   })
 
-  it('is never of a NaN', () => {
+  it('is 0 with a NaN', () => {
     const scores = (a: number): Tensor => tensor([[[[a, 1], [0, 1]]]])
     expect([0, NaN].map(a => list(totalAgreement(scores(a)))[0])).toEqual([1, 0])
     expect(list(totalAgreement(tensor([[[[NaN, 1], [NaN, 1]]]])))).toEqual([0])
@@ -152,13 +152,13 @@ describe('f1', () => {
         return hits === 0 ? 0 : (2 * precision * recall) / (precision + recall)
       })
       expectClose(f1(predicted, labels, n, { mask: counted }), expected, 1e-6)
-      // What is right by chance of the greatest score is right in all classes.
+      // Perfect predictions are perfect in all classes.
       const scores = draw(k, [b, 5, n])
       expect(list(f1(argMax(scores), argMax(scores), n))).toEqual(new Array(n).fill(1))
     }))
   })
 
-  it('does not look at labels of cells that do not count', () => {
+  it('does not read labels of cells that do not count', () => {
     const counts = reshape(mask(1, 0, 1), [3])
     expect(list(f1(ints(0, 0, 1), ints(0, 7, 1), 2, { mask: counts }))).toEqual([1, 1])
   })
@@ -197,7 +197,7 @@ describe('a NaN among the scores', () => {
     fc.assert(fc.property(spoilt, ({ k, b, n, scores }) => {
       const labels = whole(k, [b, 4], n)
       const bad = samples(reshape(scores, [-1, n])).map(cell => cell.some(Number.isNaN))
-      // As if the scores had been good, and spoke for another class.
+      // As if the scores had been finite, and for another class.
       const instead = tensor(list(argMax(scores)).map((c, i) => (bad[i] ? -1 : c)), { dtype: 'int32', shape: [b, 4] })
       expect(list(argMax(scores))).toEqual(list(instead))
       expect(list(accuracy(scores, labels))).toEqual(samples(labels).map((own, s) =>
@@ -367,7 +367,7 @@ describe('ssim', () => {
 })
 
 describe('recovery', () => {
-  it('is the part of the loss by damage that came back, in percent, whichever end of the measure is good', () => {
+  it('is the share of the damage that was repaired, in percent, for measures of which less or more is better', () => {
     const of = (before: number, damaged: number, final: number): number => list(recovery(f64(before), f64(damaged), f64(final)))[0]
     expect([of(0.9, 0.4, 0.9), of(0.9, 0.4, 0.4), of(0.75, 0.25, 0.5), of(0.75, 0.25, 1), of(0.75, 0.25, 0)]).toEqual([100, 0, 50, 150, -50])
     // Losses.

@@ -12,7 +12,7 @@ async function notes(rule: DataRule): Promise<(string | null)[]> {
   return list
 }
 
-it('says why rollouts are composed, in the first progress', async () => {
+it('says in the first progress why rollouts run composed', async () => {
   const { rule } = recipes.digits
   expect(await notes(defineRule({ ...rule, bound: { type: 'clamp', low: 0.1, high: 1 } }))).toEqual([
     'Rollouts are composed of operators, because its bounds leave out 0; without that they would be fused, and several times faster.',

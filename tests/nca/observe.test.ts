@@ -1,4 +1,4 @@
-// What is seen of every step of a rollout, against the rollout that keeps its states.
+// Observations of every step of a rollout, compared with a rollout that keeps its states.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -14,7 +14,7 @@ const cases = fc.record({
   scene: scenes, steps: fc.integer({ min: 1, max: 6 }), every: fc.integer({ min: 1, max: 4 }), from: fc.nat(3), float32: fc.boolean(),
 })
 
-/** The numbers of steps after which one looks. */
+/** The numbers of steps after which `look` is called. */
 const looks = (steps: number, every: number): number[] =>
   Array.from({ length: Math.ceil(steps / every) }, (_, i) => Math.min((i + 1) * every, steps))
 
@@ -31,7 +31,7 @@ it('sees the states of a rollout, and ends with its bits', () => {
   }), runs(30))
 })
 
-it('has the derivatives of what is seen', () => {
+it('has the derivatives of the observations', () => {
   fc.assert(fc.property(cases, ({ scene: { rule, params, x, n }, steps, every }) => {
     const loss = (s: Tensor, t: number): Tensor => mul(t, sum(square(s)))
     const readouts = looks(steps, every)

@@ -20,7 +20,7 @@ function f64(...values: number[]): Tensor {
   return tensor(new Float64Array(values))
 }
 
-/** Each value, relative to 1 or to what is expected, whichever is greater. */
+/** Compares each value, relative to 1 or to the expected value, whichever is greater. */
 function expectClose(actual: Tensor, expected: Tensor, within = 1e-14): void {
   const [a, e] = [actual.toArray(), expected.toArray()]
   expect(a.length).toBe(e.length)
@@ -87,7 +87,7 @@ describe('against PyTorch', () => {
     }
   })
 
-  it('Adam takes its steps where the square of a gradient is beyond its type too, and shows one that is no number', () => {
+  it('Adam takes its steps also if the square of a gradient overflows, and passes on a gradient that is NaN', () => {
     fc.assert(fc.property(fc.integer({ min: -60, max: 126 }), fc.boolean(), fc.integer({ min: 1, max: 9 }), (n, plus, steps) => {
       const g = tensor([(plus ? 1.5 : -1.5) * 2 ** n])
       let [params, state] = [tensor([0]), initOptimiser(adam({ rate: 0.01, epsilon: 1e-30 }), tensor([0]))]
@@ -130,7 +130,7 @@ describe.each(optimisers)('%s', (_, optimiser) => {
     }
   })
 
-  it('keeps the tree, its other leaves, shapes and types, and touches nothing that it is given', () => {
+  it('keeps the tree, its other leaves, shapes and types, and does not change its arguments', () => {
     const params = makeTree()
     const before = bitsOf(params)
     const state = initOptimiser(optimiser, params)
@@ -184,7 +184,7 @@ describe.each(optimisers)('%s', (_, optimiser) => {
     expect(memory().buffers - before).toBe(3 * (1 + state.moments.length))
   })
 
-  it('uses the rate it is given, else that of its schedule', () => {
+  it('uses a given rate, else that of its schedule', () => {
     const params = f64(1, 2)
     const state = initOptimiser(optimiser, params)
     const given = (step: number, rate?: number): unknown =>
@@ -197,7 +197,7 @@ describe.each(optimisers)('%s', (_, optimiser) => {
 })
 
 describe('adam', () => {
-  it('does not see the scale of gradients where epsilon is 0', () => {
+  it('does not depend on the scale of gradients if epsilon is 0', () => {
     const values = fc.array(fc.double({ min: 0.01, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 })
     const exponents = fc.integer({ min: -20, max: 20 })
     fc.assert(fc.property(values, exponents, fc.boolean(), (gs, exponent, epsilonHat) => scope(() => {
@@ -218,7 +218,7 @@ describe('adam', () => {
     expectClose(params, f64(-0.25, 0.25), 1e-4)
   })
 
-  it('refuses what cannot be', () => {
+  it('refuses wrong options', () => {
     expect(() => adam({ beta2: 1 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: adam: beta2 is 1, expected a number in [0, 1).]`,
     )
@@ -262,7 +262,7 @@ describe('lengths of gradients', () => {
   const numbers = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 5 })
     .filter(values => values.some(v => Math.abs(v) > 0.5))
 
-  /** Equal up to a rounding in float32, which may leave nothing of what is 2⁻¹⁴⁹ times as small as `unit`. */
+  /** Equal up to a rounding in float32, which may lose numbers below 2⁻¹⁴⁹ · `unit`. */
   function expectRounded(got: Tensor, wanted: readonly number[], unit = 1): void {
     const errors = [...got.toArray()].map((v, i) => (
       Object.is(v, Math.fround(wanted[i])) ? 0 : Math.abs(v - wanted[i]) / (1e-6 * Math.abs(wanted[i]) + Math.max(1, unit) * 2 ** -149)))
@@ -293,7 +293,7 @@ describe('lengths of gradients', () => {
     }
   })
 
-  it('normalise to the bits of the formula, where its squares can be held', () => {
+  it('normalise to the bits of the formula, if its squares can be represented', () => {
     fc.assert(fc.property(numbers, values => {
       const g = tensor(values.map(v => Math.fround(v) * 2 ** -20))
       const list = [...g.toArray()]
@@ -305,7 +305,7 @@ describe('lengths of gradients', () => {
 })
 
 describe('clipByGlobalNorm', () => {
-  it('bounds the norm, keeps the direction, and does nothing to what is short enough', () => {
+  it('bounds the norm, keeps the direction, and does not change short gradients', () => {
     const list = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 5 })
     fc.assert(fc.property(list, list, fc.double({ min: 0.1, max: 10, noNaN: true }), (a, b, max) => scope(() => {
       const grads = { a: f64(...a), b: f64(...b) }
@@ -317,7 +317,7 @@ describe('clipByGlobalNorm', () => {
     })))
   })
 
-  it('turns a NaN anywhere into NaN everywhere, and refuses a bound that is none', () => {
+  it('turns a NaN anywhere into NaN everywhere, and refuses a wrong bound', () => {
     const { a, b } = clipByGlobalNorm({ a: f64(NaN), b: f64(1) }, 1)
     expect([a.toArray()[0], b.toArray()[0]]).toEqual([NaN, NaN])
     expect(() => clipByGlobalNorm(f64(1), 0)).toThrowErrorMatchingInlineSnapshot(

@@ -1,5 +1,5 @@
-// Parameters held against their rule: whatever is missing, too much, or of another shape, type or backend is refused by
-// its path, in the same words by all that takes parameters.
+// Parameters checked against their rule: anything missing, superfluous, or of another shape, type or backend is refused by
+// its path, in the same words by every function with parameters.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -24,13 +24,13 @@ import { scenes } from './random-rule.ts'
 
 type Tree = Record<string, unknown>
 
-/** A tree with what a function makes of the leaf at a path; undefined removes it. */
+/** A tree with the leaf at a path replaced by the result of a function; undefined removes it. */
 function changedAt(tree: DataParams, at: string, change: (leaf: Tensor) => unknown): DataParams {
   return mapTree(tree, (leaf, path) => (path === at ? change(leaf as Tensor) : leaf))
 }
 
 describe('checkParams', () => {
-  it('lets through what init makes, and nothing of it that was changed', () => {
+  it('accepts the parameters of `init`, and none that were changed', () => {
     fc.assert(fc.property(scenes, fc.nat(), fc.nat(4), ({ rule, params, x }, n, how) => {
       expect(() => checkParams('here', rule, params)).not.toThrow()
       expect(() => checkParams('here', rule, params, { like: x })).not.toThrow()
@@ -48,7 +48,7 @@ describe('checkParams', () => {
     }))
   })
 
-  it('knows a name that was misspelt, wherever it is', () => {
+  it('recognises a misspelt name, wherever it is', () => {
     fc.assert(fc.property(scenes, fc.nat(), ({ rule, params }, n) => {
       const paths = Object.keys(paramShapes(rule))
       const path = paths[n % paths.length]
@@ -62,7 +62,7 @@ describe('checkParams', () => {
     }))
   })
 
-  it('says what does not belong to the rule', () => {
+  it('names parameters that do not belong to the rule', () => {
     const params = init(growingRule, key(0))
     const { update } = params
     const noBias = defineRule({ ...growingRule, update: mlp(128, { lastBias: false }) })
@@ -96,7 +96,7 @@ describe('checkParams', () => {
     `)
   })
 
-  it('takes what is undefined for absent, and leaves the parameters of code alone', () => {
+  it('takes undefined values as absent, and does not check the parameters of rules that are code', () => {
     const noBias = defineRule({ ...growingRule, update: mlp(8, { lastBias: false }) })
     const { update } = init(noBias, key(0))
     expect(() => checkParams('here', noBias, { perceive: undefined, update: { ...update, b2: undefined } })).not.toThrow()
@@ -104,7 +104,7 @@ describe('checkParams', () => {
     expect(() => checkParams('here', code, 'anything')).not.toThrow()
   })
 
-  it('stands at the door of step, rollout and explain', () => {
+  it('is called by step, rollout and explain', () => {
     const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', depthwise(1)], update: mlp(3) })
     const { update, perceive } = init(rule, key(0))
     const x = zeros([1, 4, 4, 2])

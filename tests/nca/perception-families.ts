@@ -1,4 +1,4 @@
-// What each kind of learned perception computes, in loops from its equation: a family of cases for every kind.
+// The equation of each kind of learned perception as loops: a family of cases for every kind.
 
 import type fc from 'fast-check'
 import { choice, readData } from '../../src/backends/fields.ts'
@@ -14,7 +14,7 @@ import { randomOf } from '../random-data.ts'
 
 export type Params = Record<string, Data>
 
-/** A state as a function of sample, row and column, that says what lies beyond its border. */
+/** A state as a function of sample, row and column, also beyond its border. */
 export type State = { shape: readonly number[]; at: (b: number, y: number, x: number) => number[] }
 
 function wrapped(i: number, n: number, padding: Padding): number | null {
@@ -156,7 +156,7 @@ function naivePosition({ outputs, bands }: Position, p: Params, s: State): numbe
 export type Family<Part> = {
   kind: PartKind<Part>
   naive: (part: Part, p: Params, s: State) => number[]
-  /** Whether it sees where the cell is, and so does not move with what is around it. */
+  /** Whether it depends on the position of the cell, and so does not commute with shifts. */
   placed?: true
 }
 
@@ -169,7 +169,7 @@ export const families = [
   { kind: positionKind, naive: naivePosition, placed: true },
 ] as Family<object>[]
 
-/** How many cells away a part looks. */
+/** How many cells away a part reads. */
 export function reachOf(part: object): number {
   const { size = 1, dilation = 1, reach = 0 } = part as { size?: WindowSize; dilation?: number; reach?: number }
   return dilation * (Math.max(...[size].flat()) - 1) / 2 + reach
@@ -181,7 +181,7 @@ function onPlanes(part: object): boolean {
   return typeof size === 'number' || size.length === 2
 }
 
-/** Parts of a kind, that look at most so many cells away. */
+/** Parts of a kind that read at most so many cells away. */
 export function partsOf<Part>(kind: PartKind<Part>, most: number): fc.Arbitrary<Part> {
   const field = choice<Part>([kind])
   return randomOf(field).map(part => readData(field, part).data).filter(part => onPlanes(part as object) && reachOf(part as object) <= most)

@@ -1,4 +1,4 @@
-// What a perceived number is said to be a sum of gives the number that is perceived, for random rules.
+// The sum that is given for a perceived number has its value, for random rules.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -16,7 +16,7 @@ function activated(activation: Activation, x: number, slope: number): number {
   return activate(activation, tensor([x], { dtype: 'float64' }), slope).toArray()[0]
 }
 
-it('sums over the taps are what cells perceive, and other parts have none', async () => {
+it('sums over the taps are the perceived numbers, and other parts have no sums', async () => {
   await fc.assert(fc.asyncProperty(scenes, fc.nat(), async ({ rule, params, x }, pick) => {
     const seen = scope(() => perceive(rule, params, x)).toArray(), state = x.toArray()
     const [, height, width, channels] = x.shape
@@ -39,7 +39,7 @@ it('sums over the taps are what cells perceive, and other parts have none', asyn
   }), { numRuns: 30 })
 })
 
-it('a filter has the taps of its window in the channel that it looks at', async () => {
+it('a filter has the taps of its window in its channel', async () => {
   const { taps, bias, activation } = (await perceivedSum(growingRule, init(growingRule, key(0)), 3 * 2 + 1))! // sobelX of blue
   expect(taps.map(({ weight }) => 8 * weight)).toEqual([-1, 0, 1, -2, 0, 2, -1, 0, 1])
   expect(taps.map(({ dy, dx }) => [dy, dx])).toEqual([-1, 0, 1].flatMap(dy => [-1, 0, 1].map(dx => [dy, dx])))
@@ -47,7 +47,7 @@ it('a filter has the taps of its window in the channel that it looks at', async 
   expect({ bias, activation }).toEqual({ bias: 0, activation: 'linear' })
 })
 
-it('what is no plane, no parameter and no number of a cell is refused by name', async () => {
+it('rules on other grids, wrong parameters and wrong indices are refused by name', async () => {
   const params = init(growingRule, key(0))
   const line = defineRule({ channels: { rgb: 3 }, grid: 1, perceive: [conv(4)], update: mlp(4) })
   await expect(perceivedSum(line, init(line, key(0)), 0)).rejects.toThrow(/^perceivedSum: the rule is .*, expected a plane \(defineRule\)\.$/s)

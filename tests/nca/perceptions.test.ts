@@ -1,5 +1,5 @@
-// Learned perceptions, against loops from their equations, against differences to the
-// second order, and by what must hold of them whatever they have learned.
+// Learned perceptions, compared with loops from their equations, with differences to the
+// second order, and with laws that hold whatever they have learned.
 
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
@@ -94,7 +94,7 @@ function peak<Part>(kind: PartKind<Part>, part: Part, shape: number[]): number {
   return peakOf(() => scope(() => { grad(loss)(params) }))
 }
 
-/** What a part computes; filters are applied together, here each by itself. */
+/** The outputs of a part; filters are normally applied together, here each by itself. */
 function look<Part>(kind: PartKind<Part>, part: Part, params: Record<string, Tensor>, x: Tensor, how: PerceiveHow): Tensor {
   return kind.perceive?.(part, params, x, how) ?? depthwiseOn(x, params.kernel, how)
 }
@@ -155,7 +155,7 @@ function laws<Part>(family: Family<Part>): void {
 
 describe.each(families)('$kind.type', family => { laws(family) })
 
-it.each(kinds.map(kind => [kind.type, kind] as const))('%s has a family of cases, is documented, and can be said in a file', async (type, kind) => {
+it.each(kinds.map(kind => [kind.type, kind] as const))('%s has a family of cases, is documented, and can be written in a file', async (type, kind) => {
   expect(families.map(family => family.kind)).toContain(kind)
   expect(await readFile(new URL('../../docs/vocabulary.md', import.meta.url), 'utf8')).toContain(`| \`${type}(`)
   for (const field of Object.values<Field>(kind.fields)) expect(field.about).toMatch(/^\w/)
@@ -232,7 +232,7 @@ describe('attention', () => {
 })
 
 describe('a deformable convolution', () => {
-  it('is a convolution where no tap is moved, half of one where taps are weighed', () => {
+  it('is a convolution if no tap is moved, and half of one if taps are weighted', () => {
     fc.assert(fc.property(scenes(deformableKind), ({ part, padding, shape, seed }) => {
       const x = state(seed, shape)
       const params = learned(deformableKind, part, shape[3], seed + 1)
@@ -252,7 +252,7 @@ describe('a deformable convolution', () => {
   })
 
   // Offsets begin there, at a kink, and would stay if the derivative were 0.
-  it('learns from the mean of both slopes where a tap is not moved', () => {
+  it('learns from the mean of both slopes if a tap is not moved', () => {
     fc.assert(fc.property(fc.constantFrom(1, 2, 3, null), fc.nat(), (reach, seed) => {
       const part = deformable(1, { size: 1, reach })
       const x = state(seed, [1, 4, 5, 1])
@@ -273,7 +273,7 @@ describe('a deformable convolution', () => {
   })
 })
 
-it('parts say what they cannot be', () => {
+it('parts refuse wrong options', () => {
   const whole = { type: 'attention', outputs: 4, heads: 2, size: 3, keys: 2, feedForward: 0 } as const
   expect([
     () => residualConv(0),

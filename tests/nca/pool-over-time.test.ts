@@ -1,4 +1,4 @@
-// The trainer's pool over the iterations: when samples come from it, when they are disturbed, and what goes back; and
+// The trainer's pool over the iterations: when samples come from it, when they are perturbed, and what is written back; and
 // states that are judged at given steps.
 
 import fc from 'fast-check'
@@ -38,8 +38,8 @@ function drawn(more: Partial<TrainerOptions<DataRule>>, iteration: number, n = 1
   }
 }
 
-describe('the part of the pool', () => {
-  it('is a probability: so many samples come from it, whatever is done to them besides', () => {
+describe('the share of samples from the pool', () => {
+  it('is a probability, whatever else is done to the samples', () => {
     for (const ranked of ['loss', 'none'] as const) {
       for (const fromPool of [0, 0.3, 0.8, 1]) {
         let anew = 0
@@ -50,7 +50,7 @@ describe('the part of the pool', () => {
     }
   })
 
-  it('waits, and then goes along a line', () => {
+  it('waits, and then changes linearly', () => {
     const ratio = { delay: 3, from: 0, to: 1, iterations: 4 }
     const parts = [0, 2, 3, 5, 7, 100].map(iteration => {
       let old = 0
@@ -62,7 +62,7 @@ describe('the part of the pool', () => {
     expect(drawn({ fromPool: { to: 1, delay: 9 } }, 9).anew.some(Boolean)).toBe(false)
   })
 
-  it('leaves what begins anew alone: it is a seed, neither damaged nor mutated', () => {
+  it('leaves samples that begin anew as they are: seeds, neither damaged nor mutated', () => {
     const counts = fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2))
     fc.assert(fc.property(counts, fc.constantFrom('loss' as const, 'none' as const), fc.nat(1e6), ([reseed, damaged, mutated], ranked, n) => {
       const { fates, anew } = drawn({ fromPool: 0.5, reseed, damaged, mutated, ranked, damage: { shape: 'circle', centre: [0, 0], radius: [3, 3] } }, 0, n)
@@ -73,13 +73,13 @@ describe('the part of the pool', () => {
     }))
   })
 
-  it('is disturbed only when it is time', () => {
+  it('is perturbed only after the given iteration', () => {
     const more = { damaged: 2, mutated: 2, perturbAfter: 5, ranked: 'none' } as const
     expect(drawn(more, 4).fates).toEqual([0, 0, 0, 0, 0, 0])
     expect(drawn(more, 5).fates).toEqual([0, 0, 2, 2, 3, 3])
   })
 
-  it('is refused where it is none', () => {
+  it('is refused if it is wrong', () => {
     const lib = taskTrainer as unknown as (given: unknown) => unknown
     const said = (...given: unknown[]): string[] => given.map(more => sentence(() => lib({ ...options({}), ...(more as object) })))
     expect(said({ fromPool: 1.5 }, { fromPool: { from: 0 } }, { fromPool: { to: 1, delay: -1 } }, { perturbAfter: 0.5 })).toMatchInlineSnapshot(`
@@ -94,7 +94,7 @@ describe('the part of the pool', () => {
 })
 
 describe('what goes back into the pool', () => {
-  it('is what has grown, but seeds for what is not finite or empty', () => {
+  it('is the grown state, or a seed if that is empty or not finite', () => {
     const value = fc.constantFrom(0, 0, 0, 1, -2, NaN, Infinity)
     const some = fc.array(value, { minLength: 2 * 2 * 5, maxLength: 2 * 2 * 5 })
     const sample = fc.oneof(some, some.map(list => list.map(v => (Number.isFinite(v) ? v : 0))), fc.constant(new Array<number>(20).fill(0)))
@@ -102,14 +102,14 @@ describe('what goes back into the pool', () => {
       const x = tensor(states.flat(), { shape: [states.length, 2, 2, 5] })
       const got = soundOr(rule, x, () => full(x.shape, 7)).toArray()
       states.forEach((state, i) => {
-        // The last channel is frozen: it is not what has grown.
+        // The last channel is frozen, so it does not count as grown.
         const sound = state.every(Number.isFinite) && state.some((v, j) => j % 5 < 4 && v !== 0)
         expect([...got.subarray(20 * i, 20 * i + 20)]).toEqual(sound ? state : new Array(20).fill(7))
       })
     }))
   })
 
-  it('keeps a rule that dies, or blows up, from filling its pool with that', () => {
+  it('prevents a rule that dies or diverges from filling its pool with such states', () => {
     for (const factor of [0, Infinity]) {
       const deadly: Rule = customRule({
         channels: { a: 1 }, init: (_, placement) => ({ w: zeros([1], placement) }),

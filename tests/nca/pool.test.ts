@@ -58,7 +58,7 @@ const batches = fc.record({
 })
 
 describe('packing', () => {
-  it('comes back bit for bit, and holds the cells that are not zero, no others', () => {
+  it('unpacks bit for bit, and has only the cells that are not zero', () => {
     fc.assert(fc.property(batches, ({ data, shape }) => {
       const batch = tensor(data, { shape })
       const states = packBatch(batch)
@@ -83,7 +83,7 @@ describe('packing', () => {
   })
 })
 
-/** A CPU whose values cannot be read at once: what the pool sees of a GPU. */
+/** A CPU whose values cannot be read at once, as with a GPU. */
 function unreadable(): Backend {
   const { readSync: _, ...rest } = cpu()
   return rest
@@ -181,7 +181,7 @@ describe('training', () => {
     return last!
   }
 
-  it('does not depend on how slots are held, nor on a checkpoint between', async () => {
+  it('depends neither on how slots are stored, nor on a checkpoint in between', async () => {
     const [packed, dense] = [cpu(), unreadable()]
     const whole = await encodeCheckpoint(await after(packed, 8))
     expect(await encodeCheckpoint(await after(dense, 8))).toEqual(whole)
@@ -195,7 +195,7 @@ describe('training', () => {
     }
   })
 
-  it('releases slots that are written over', async () => {
+  it('releases slots that are overwritten', async () => {
     for (const backend of [cpu(), unreadable()]) {
       const held: number[] = []
       for await (const { state, iteration } of train(trainerOn(backend), { iterations: 61, seed: 2 })) {
@@ -241,7 +241,7 @@ describe('a checkpoint', () => {
     expect([at.buffer.byteLength, cells.buffer.byteLength]).toEqual([4 * 4, 4 * 4 * 2])
   })
 
-  it('whose pool does not fit together is refused', () => {
+  it('is refused if its pool does not fit together', () => {
     const { entries, metadata } = decodeSafetensors(old)
     const broken = {
       cells: Uint32Array.of(1, 0, 2, 3, 6), slots: Uint32Array.of(0, 1, 3, 2), ends: Uint32Array.of(6, 5, 5),

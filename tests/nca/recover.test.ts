@@ -1,4 +1,4 @@
-// What a perturbation destroys, and what comes back of it: against the protocol step by step, and no number where nothing was hurt.
+// The recovery from a perturbation: compared with the protocol step by step, and null if nothing was damaged.
 
 import { describe, expect, it } from 'vitest'
 import {
@@ -45,7 +45,7 @@ it.each<[before: number, damaged: number, final: number, percent: number | null]
   expect(percent).toBe(numbers[3])
 })
 
-it('damage leaves what never changes, and a mutation all but that', async () => {
+it('damage does not change frozen channels, and a mutation changes only these', async () => {
   const values: number[][] = []
   const look = (x: Tensor): Tensor => {
     values.push(list(x))
@@ -73,7 +73,7 @@ it('judges a trajectory by its first picture where it is damaged, and by its las
 const plain = defineRule({ channels: { rgba: 4 }, perceive: ['identity'], update: mlp(2), living: null })
 const growing = growingTask(plain, uniform(key(1), [5, 6, 4]))
 
-it('is by default that of the published protocol', async () => {
+it('follows the published protocol by default', async () => {
   const [a, b] = await Promise.all([{}, recoveryProtocol].map(protocol => recover(plain, growing, init(plain, key(0)), { by: 'damage', ...protocol })))
   expect(a).toEqual(b)
 })

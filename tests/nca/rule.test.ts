@@ -1,4 +1,4 @@
-// What a rule perceives, cell by cell and written out; its parameters, their shapes and files.
+// The perception of a rule, written out cell by cell; its parameters, their shapes and files.
 
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
@@ -25,7 +25,7 @@ import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
 import { eachLeaf } from '../../src/tensor/tree.ts'
 import { rules, scenes, type Scene } from './random-rule.ts'
 
-/** Where along n cells the cell i lies, −1 for nowhere. */
+/** The index of cell i along n cells, −1 beyond the border. */
 function wrap(i: number, n: number, padding: Padding): number {
   if (i >= 0 && i < n) return i
   if (padding === 'zero') return -1
@@ -88,7 +88,7 @@ function perceived({ rule, params, x }: Scene, angle: number, b: number, i: numb
 }
 
 describe('perceive', () => {
-  it('is what the equations say, filter by filter', () => {
+  it('follows the equations, filter by filter', () => {
     fc.assert(fc.property(scenes, fc.constantFrom(0, 0.7), (scene, angle) => {
       const { rule, params, x } = scene
       const y = perceive(rule, params, x, { angle })
@@ -143,7 +143,7 @@ describe('first parameters', () => {
   })
 
   it('are those of a rule without learned kernels, whatever else it learns', () => {
-    // Models are reproduced from seeds: the draws of the first rules stay what they were.
+    // Models are reproduced from seeds, so the draws of the first rules must not change.
     const rule = defineRule({ ...growingRule, update: mlp(8, { lastStd: 0.1 }) })
     const [k1, k2] = split(key(3))
     const limit = Math.sqrt(6 / (48 + 8))
@@ -203,7 +203,7 @@ describe('files', () => {
     }))
   })
 
-  it('from before there were activations and frozen channels still grow as they did', async () => {
+  it('from versions without activations and frozen channels still grow as they did', async () => {
     const file = new URL('./model-1.safetensors', import.meta.url)
     const bytes = await readFile(file)
     expect(decodeSafetensors(bytes).metadata.rule).not.toMatch(/activation|frozen/)
@@ -224,7 +224,7 @@ describe('files', () => {
   })
 })
 
-it('a rule is the same after a journey through JSON', () => {
+it('a rule is the same after a round trip through JSON', () => {
   fc.assert(fc.property(rules, rule => {
     expect(defineRule(JSON.parse(JSON.stringify(rule)) as DataRule)).toEqual(rule)
   }))

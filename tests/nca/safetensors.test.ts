@@ -114,7 +114,7 @@ describe('the bytes', () => {
 })
 
 describe('encoding refuses', () => {
-  it('data that is not what dtype and shape say', () => {
+  it('data that do not fit dtype and shape', () => {
     const encode = (dtype: 'float32', shape: number[], data: SafetensorsEntry['data']) => () =>
       encodeSafetensors({ 'update.w1': { dtype, shape, data } })
     expect(encode('float32', [2, 2], new Float32Array(3)))
@@ -131,7 +131,7 @@ describe('encoding refuses', () => {
 })
 
 describe('decoding', () => {
-  it('accepts what others write: no metadata, null metadata, any order, empty tensors, no padding', () => {
+  it('accepts files of other programs: no metadata, null metadata, any order, empty tensors, no padding', () => {
     const [b, e, a] = [tensor('F32', [1], [4, 8]), tensor('F64', [0, 7], [8, 8]), tensor('I32', [], [0, 4])]
     expect(Object.keys(decodeSafetensors(file(`{"b":${b},"e":${e},"a":${a}}`, 8)).entries)).toEqual(['b', 'e', 'a'])
     expect(decodeSafetensors(file('{"__metadata__":null}'))).toEqual({ entries: {}, metadata: {} })

@@ -1,5 +1,5 @@
-// Windows that slide over a grid: what does not look beyond a cell is blended to just itself, and automata without chance make
-// of windows with a margin what they make of the whole.
+// Windows that slide over a grid: functions of single cells are blended to exactly themselves, and automata without randomness make
+// the same of windows with a margin as of the whole.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -23,7 +23,7 @@ const scenes = fc.record({
 }).map(({ grid, side, margin, ...rest }) => ({ grid, ...rest, size: grid.map((_, i) => Math.max(side + i, 2 * margin + 1)), margin }))
 
 describe('slidingWindow', () => {
-  it('gives what a function of single cells gives, since weights are 1 together', () => {
+  it('gives the result of a function of single cells, since weights add up to 1', () => {
     fc.assert(fc.property(scenes, ({ grid, seed, ...options }) => {
       const x = draw(seed, [2, ...grid, 3])
       near(slidingWindow(x, square, options), square(x))
@@ -31,7 +31,7 @@ describe('slidingWindow', () => {
     }), runs(100))
   })
 
-  it('has every cell in some window, each of the size that is asked for, numbered from 0', () => {
+  it('has every cell in some window, each of the given size, numbered from 0', () => {
     fc.assert(fc.property(scenes, ({ grid, seed, ...options }) => {
       const numbers: number[] = []
       slidingWindow(draw(seed, [1, ...grid, 1]), (window, i) => {
@@ -43,12 +43,12 @@ describe('slidingWindow', () => {
     }), runs(50))
   })
 
-  it('is just the function where one window has all', () => {
+  it('is the function itself if one window has all cells', () => {
     const x = normal(key(1), [1, 5, 6, 2])
     expect(slidingWindow(x, square, { size: [5, 9] }).toArray()).toEqual(square(x).toArray())
   })
 
-  it('makes of windows what an automaton makes of the whole, if the margin is as far as it sees in all steps', () => {
+  it('makes the same as an automaton on the whole, if the margin is as wide as cells see in all steps', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 2 }), fc.constantFrom('gaussian' as const, 'even' as const), fc.nat(999), (steps, blend, n) => {
       const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', conv(3, { size: 3 })], update: mlp(4, { lastStd: 0.5 }) })
       const params = mapTree(init(rule, key(n), { dtype: 'float64' }), p => add(p as Tensor, 0.1)) as DataParams
@@ -60,7 +60,7 @@ describe('slidingWindow', () => {
     }), runs(10))
   })
 
-  it('weighs the middle of a window most: of 4 cells in 6, the two that both windows have', () => {
+  it('weights the middle of a window most: for windows of 4 cells in 6, the two that both have', () => {
     // Windows at 0 and 2: cells 2 and 3 are the third and fourth of one, the first and second of the other.
     const bell = [0, 1, 2, 3].map(k => Math.exp(-0.5 * ((k - 1.5) / 0.5) ** 2))
     const x = tensor(new Float64Array(6), { shape: [1, 6, 1] })
@@ -71,7 +71,7 @@ describe('slidingWindow', () => {
     expect([...slidingWindow(x, (w, i) => add(w, i), { size: [4], blend: 'even' }).toArray()]).toEqual([0, 0, 0.5, 0.5, 1, 1])
   })
 
-  it('keeps what is not finite where it is, and takes nothing of a margin', () => {
+  it('keeps numbers that are not finite in place, and takes nothing from a margin', () => {
     const x = tensor(Float64Array.from({ length: 12 }, (_, i) => (i === 5 ? NaN : i)), { shape: [1, 12, 1] })
     expect([...slidingWindow(x, w => w, { size: [6] }).toArray()].map(Number.isNaN)).toEqual(Array.from({ length: 12 }, (_, i) => i === 5))
     const edges = (w: Tensor): Tensor => mul(w, tensor(Float64Array.from({ length: 6 }, (_, k) => (k === 0 || k === 5 ? NaN : 1)), { shape: [1, 6, 1] }))

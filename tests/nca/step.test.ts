@@ -1,4 +1,4 @@
-// One step and a rollout against PyTorch (tests/reference/README.md), and the properties of the living and the fire
+// One step and a rollout compared with PyTorch (tests/reference/README.md), and the properties of the living and the fire
 // mask.
 
 import fc from 'fast-check'
@@ -115,7 +115,7 @@ function scene({ b, h, w, n }: { b: number; h: number; w: number; n: number }): 
 
 describe('step', () => {
   it('skips cells without changing the published equations', () => {
-    // The same equations with every cell computed: what is skipped must not be seen, in no state of no rule.
+    // The same equations with every cell computed: skipping must not change the result, for any state of any rule.
     fc.assert(fc.property(scenes, ({ rule, params, x, n }) => {
       const k = key(n + 1)
       const fires = fire(k, x, rule.fireRate).toArray()
@@ -150,7 +150,7 @@ describe('step', () => {
   })
 
   it('computes a dead cell for the neighbour that it keeps alive', () => {
-    // Alpha turns into 1 − alpha where a cell fires: it moves from cell 0 to cell 2, and only thereby cell 1 lives on.
+    // Alpha becomes 1 − alpha where a cell fires: it moves from cell 0 to cell 2, and only because of that cell 1 survives.
     const rule = defineRule({
       channels: { alpha: 1, content: 1 }, perceive: ['identity'],
       update: mlp(1, { activation: 'linear' }), living: { channel: 0, above: 0.1 },
@@ -190,7 +190,7 @@ describe('step', () => {
     }))
   })
 
-  it('treats samples of a batch alone', () => {
+  it('treats the samples of a batch independently', () => {
     const { params, x } = scene({ b: 1, h: 5, w: 4, n: 3 })
     const two = scene({ b: 2, h: 5, w: 4, n: 3 }).x
     const first = tensor(two.toArray().slice(0, 5 * 4 * 16), { shape: [1, 5, 4, 16] })
@@ -241,7 +241,7 @@ describe('rules', () => {
     expect(() => { (growingRule.channels as Record<string, number>).rgba = 3 }).toThrow('read only')
   })
 
-  it('refuse what they cannot be', () => {
+  it('refuse wrong options', () => {
     expect(() => defineRule({ ...growingRule, fireRate: 2 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: rule: fireRate is 2, expected a number > 0, at most 1.]`,
     )
@@ -317,7 +317,7 @@ describe('rules', () => {
     checkRule(defineRule({ channels, fireRate: 0.5, living: { channel: 3, above: 0.1 }, ...parts }), { order: 2 })
   })
 
-  it('are not called wrong where a kink or a jump lies near', () => {
+  it('are not reported as wrong near a kink or a jump', () => {
     for (let seed = 0; seed < 25; seed++) checkRule(growingRule, { seed })
     const wrong = customVjp((x: Tensor) => [square(x), [x]], ([x], g) => [mul(g, x)])
     for (let seed = 0; seed < 5; seed++) {

@@ -1,4 +1,4 @@
-// Tasks: what they begin with and what they ask for, worked out by loops; that their gradients are right; and that
+// Tasks: their seeds and losses, worked out by loops; that their gradients are right; and that
 // rules learn them.
 
 import fc from 'fast-check'
@@ -41,7 +41,7 @@ function expectNear(got: Tensor, expected: readonly number[]): void {
   expected.forEach((v, i) => expect(got.toArray()[i]).toBeCloseTo(v, 10))
 }
 
-/** That a task begins with states of these numbers. */
+/** Asserts that a task begins with states of these numbers. */
 function expectSeeds(task: Task, ids: number[], shape: number[], value: (...at: number[]) => number): void {
   const seeds = task.seeds(ids)
   expect(seeds.shape).toEqual([ids.length, ...shape])
@@ -92,7 +92,7 @@ describe('conditional growing', () => {
     }))
   })
 
-  it('has the condition in the seed alone, where it is to be a coloured seed', () => {
+  it('has the condition only in the seed, if that is to be a coloured seed', () => {
     const rule = defineRule({ channels: { rgba: 4, hidden: 3 }, perceive, update })
     fc.assert(fc.property(sizes, ({ k, h, w, n, ids }) => {
       const codes = draw(n, [k, 3]), code = reader(codes)
@@ -145,7 +145,7 @@ describe('classification', () => {
     loss: fc.constantFrom('mse', 'mean', 'cells', 'image', undefined),
   })
 
-  it('shows the image, and asks the cells where there is something to see', () => {
+  it('shows the image, and judges the cells where there is something to see', () => {
     fc.assert(fc.property(scenes, ({ sizes: { k, h, w, n, ids }, m, classes, masked, loss }) => {
       const inputMask = masked === null ? null : { channel: 1 + masked % m, above: 0.1 }
       const rule = defineRule({
@@ -175,7 +175,7 @@ describe('classification', () => {
     }), { numRuns: 60 })
   })
 
-  it('judges a state of NaN, but for cells that are not seen, and passes nothing back from those', () => {
+  it('judges a state with NaN, except in cells that do not count, which have no gradient', () => {
     const data = { ...examplesOf(new Float32Array([1, 0]), [1, 2, 1]), labels: [1] }
     for (const loss of ['mse', 'cells', 'image'] as const) {
       const all = defineRule({ channels: { image: 1, classes: 2 }, frozen: ['image'], perceive, update })
@@ -189,7 +189,7 @@ describe('classification', () => {
     }
   })
 
-  it('may call its roles as it likes', () => {
+  it('may have other names for its roles', () => {
     const rule = defineRule({ channels: { kind: 2, photo: 1 }, frozen: ['photo'], perceive, update })
     const data = { ...examplesOf(new Float32Array([1, 2]), [1, 2, 1]), labels: [1] }
     const task = classificationTask(rule, data, { image: 'photo', classes: 'kind' })
@@ -232,7 +232,7 @@ describe('classification', () => {
 })
 
 describe('image to image', () => {
-  it('shows the input, and compares the output with what is wanted', () => {
+  it('shows the input, and compares the output with the target', () => {
     fc.assert(fc.property(sizes, upTo(2), upTo(2), fc.boolean(), ({ k, h, w, n, ids }, m, o, own) => {
       const rule = own
         ? defineRule({ channels: { depth: o, hidden: 1, photo: m }, frozen: ['photo'], perceive, update })
@@ -289,7 +289,7 @@ describe('image to image', () => {
 })
 
 describe('texture', () => {
-  it('begins with nothing, and compares patches, and what leaves [−1, 1]', () => {
+  it('begins with zeros, and compares patches and overflow beyond [−1, 1]', () => {
     const side = fc.integer({ min: 4, max: 6 })
     const scenes = fc.record({ h: side, w: side, n: fc.nat(2 ** 31), own: fc.boolean() })
     fc.assert(fc.property(scenes, ({ h, w, n, own }) => {
@@ -331,7 +331,7 @@ describe('texture', () => {
 })
 
 describe('the split of examples', () => {
-  it('has each once, in the share that is asked for', () => {
+  it('has each once, in the given share', () => {
     fc.assert(fc.property(upTo(50), fc.double({ min: 0.01, max: 0.99, noNaN: true }), fc.nat(), (n, share, k) => {
       const { train, test } = splitExamples(key(k), n, share)
       expect(test).toHaveLength(Math.round(n * share))

@@ -1,4 +1,4 @@
-// Time lines: any state of a rollout again, bit for bit, and where the error of the last one comes from.
+// Time lines: any state of a rollout again, bit for bit, and the gradients of the last state's loss.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -38,7 +38,7 @@ function distance(a: unknown, b: unknown): number {
 }
 
 describe('stateAt', () => {
-  it('is the state of the rollout, bit for bit, whatever is kept and in whatever order it is asked for', () => {
+  it('is the state of the rollout, bit for bit, whatever is kept and in whatever order states are requested', () => {
     const lines = fc.record({ steps: fc.integer({ min: 0, max: 9 }), every: fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined }) })
     fc.assert(fc.property(scenes, lines, fc.boolean(), ({ rule, params, x, n }, { steps, every }, single) => {
       const [p, s] = single ? [float32(params), float32(x)] : [params, x]
@@ -58,7 +58,7 @@ describe('stateAt', () => {
     expect(line.kept).toHaveLength(6)
   })
 
-  it('goes along rules that are code', () => {
+  it('works for rules that are code', () => {
     const rule = customRule({ channels: { a: 1 }, init: () => ({ w: full([1], 2) }), step: (p: { w: Tensor }, x) => mul(p.w, x) })
     const line = timeline(rule, { w: full([1], 2) }, ones([1, 2, 2, 1]), key(0), { steps: 5 })
     expect([...stateAt(line, 3).toArray()]).toEqual([8, 8, 8, 8])
@@ -92,7 +92,7 @@ describe('timelineGradients', () => {
     }))
   })
 
-  it('are those of grad where rollouts run fused', () => {
+  it('are those of grad if rollouts run fused', () => {
     let i = 0
     const params = mapTree(init(growingRule, key(0)), leaf => add(leaf as Tensor, normal(foldIn(key(3), i++), (leaf as Tensor).shape, { std: 0.05 })))
     const x = seed(growingRule, { height: 13, width: 11 })
@@ -102,7 +102,7 @@ describe('timelineGradients', () => {
     expect(distance(s, found.states[0])).toBeLessThan(1e-4)
   })
 
-  it('are asked of a function', () => {
+  it('need a function as the loss', () => {
     const line = timeline(growingRule, init(growingRule, key(0)), seed(growingRule, { height: 5, width: 5 }), key(1), { steps: 2 })
     expect(() => timelineGradients(line, 1 as never)).toThrow('timelineGradients: loss is 1, expected a function.')
     expect(() => timelineGradients(line, x => x)).toThrow('must return one number')

@@ -22,7 +22,7 @@ const rule = defineRule({
   channels: { rgba: 4, code: 2, hidden: 1 }, frozen: ['code'], perceive: ['identity', conv(3)],
   update: mlp(5, { activation: 'tanh', lastStd: 0.3 }), fireRate: 0.5,
 })
-/** A rule that changes nothing: what it is given comes back. */
+/** A rule that changes nothing. */
 const still = defineRule({ ...rule, update: mlp(2) })
 
 /** All cells of example i have codes (i, i²), and the rest of its seed is noise. */
@@ -32,7 +32,7 @@ function seedOf(i: number): number[] {
 
 type Asked = { ids: readonly number[]; key: Key }
 
-/** A task of n such examples, that should become grey i/10; `asked` is what its loss was asked. */
+/** A task of n such examples, which should become grey i/10; `asked` records the calls of its loss. */
 function taskOf(n: number, asked: Asked[] = []): Task {
   return {
     examples: n,
@@ -96,7 +96,7 @@ function expectNear(got: Record<string, number[]>, expected: Record<string, numb
 
 describe('the gradient', () => {
   it('of accumulated batches is the mean of theirs, and so is the loss', () => {
-    // All cells fire for the same number of steps: a part is what its examples are.
+    // All cells fire for the same number of steps, so a part depends only on its examples.
     const busy = defineRule({ ...rule, fireRate: 1 })
     fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), (n, batch) => {
       const asked: Asked[] = []
@@ -157,7 +157,7 @@ describe('parameters that learn', () => {
         if (trainable.includes(path)) expect(after[path]).not.toEqual(before[path])
         else expect(after[path]).toEqual(before[path])
       }
-      // What the optimiser remembers, it remembers of these.
+      // The optimiser has moments only for these.
       expect(state.optimiser.moments).toHaveLength(optimiser.type === 'sgd' ? 1 : 2)
       for (const moment of state.optimiser.moments) {
         expect(Object.keys(moment as object).sort()).toEqual([...trainable].sort())
@@ -182,20 +182,20 @@ describe('parameters that learn', () => {
     expect(trainablePaths(rule, 'update')).toEqual(paths.filter(path => path !== 'perceive.0.kernel'))
     expect(trainablePaths(rule, 'all')).toEqual(paths)
     expect(() => trainablePaths(rule, ['update.w2', 'updat'])).toThrow('trainablePaths: a path is "updat", expected the beginning of one of perceive.0.kernel, ')
-    // w1 is no beginning of w10.
+    // w1 does not select w10.
     const deep = defineRule({ ...rule, update: mlp(new Array<number>(10).fill(1)) })
     expect(learning(['update.w1'], deep)).toEqual(['update.w1'])
     expect(trainablePaths(deep, 'last')).toEqual(['update.w11', 'update.b11'])
   })
 
-  it('that learn alone learn as they do beside others, where the gradient is taken as it is', () => {
+  it('that learn alone learn as they do beside others, if the gradient is neither normalised nor clipped', () => {
     const all = fall(taskTrainer(options())).fallen
     const { fallen, gradNorm } = fall(taskTrainer(options({ trainable: ['update.w1'] })))
     expect(fallen['update.w1']).toEqual(all['update.w1'])
     expect(gradNorm).toBeCloseTo(norm(all['update.w1']), 5)
   })
 
-  it('may begin as those of a model, which stays as it is', async () => {
+  it('may begin as those of a model, which is not changed', async () => {
     const params = init(rule, key(77))
     const before = contents(params)
     for (const trainable of ['all', ['update.w2']] as const) {
@@ -230,7 +230,7 @@ const changes = fc.record({
 describe('a batch from the pool', () => {
   const everywhere = { shape: 'circle', centre: [0, 0], radius: [3, 3] } as const
 
-  it('is what was drawn, but for samples that begin anew, are damaged, or mutated', () => {
+  it('has the drawn samples, except those that begin anew, are damaged, or mutated', () => {
     const met = { anew: new Set<number>(), mutated: new Set<number>() }
     let different = 0
     fc.assert(fc.property(changes, ({ n, write: _write, accumulate: _accumulate, ...counts }) => {
@@ -260,7 +260,7 @@ describe('a batch from the pool', () => {
         const hurt = rank[i] >= last - damaged && rank[i] < last
         expect(batch.fates!.toArray()[i]).toBe(anew ? 1 : hurt ? 2 : another ? 3 : 0)
         if (!another && !(anew && ranked === 'none')) expect(ids[i]).toBe(before[i])
-        // By how many examples it was moved on.
+        // The number of examples by which it was moved.
         else met[another ? 'mutated' : 'anew'].add((ids[i] - before[i] + 5) % 5)
         const turned = drawn[i].map((v, j) => (another && isCode(j) ? seed[j] : v))
         const renewed = anew ? seed : turned
@@ -272,7 +272,7 @@ describe('a batch from the pool', () => {
     expect([...met.mutated].sort()).toEqual([1, 2, 3, 4])
   })
 
-  it('takes a sample whose loss is NaN for the worst of all: it begins anew and is not damaged', () => {
+  it('takes a sample with the loss NaN as the worst: it begins anew and is not damaged', () => {
     fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 0, max: 3 }), (n, at) => {
       const task = { ...taskOf(1), loss: (x: Tensor) => perSample(x) }
       const given = { task, pool: 4, damage: everywhere, reseed: 1, damaged: 3 }
@@ -301,7 +301,7 @@ describe('a batch from the pool', () => {
     expect(new Set(asked.map(({ key }) => key.join())).size).toBe(12)
   })
 
-  it('damages where the damage says, each sample elsewhere', () => {
+  it('damages as the damage says, each sample in a different place', () => {
     const all = complete('test', options({ task: taskOf(1), pool: 8, batch: 8, damaged: 8, ranked: 'none' }))
     const pool = makePool(full([12, 12, c], 1), 8)
     const keys = { slots: key(1), damage: key(2), loss: key(3) }
@@ -325,7 +325,7 @@ describe('the pool', () => {
     }
   })
 
-  it('keeps which example each slot is to become', () => {
+  it('keeps the example that each slot should become', () => {
     fc.assert(fc.property(changes, ({ n, ...more }) => {
       const trainer = taskTrainer(options({ task: taskOf(5), pool: 9, ...more }))
       let state = trainer.init(key(n))
@@ -339,7 +339,7 @@ describe('the pool', () => {
     }), runs(20))
   })
 
-  it('is written where it was read, or from the oldest slot on', () => {
+  it('is written to the slots that were read, or from the oldest slot on', () => {
     fc.assert(fc.property(changes, fc.integer({ min: 3, max: 15 }), ({ n, write, accumulate }, pool) => {
       const trainer = taskTrainer(options({
         rule: still, task: taskOf(pool), pool, batch: 3, write, accumulate, optimiser: sgd({ rate: 0 }),
@@ -409,7 +409,7 @@ describe('states that are judged', () => {
       task: { examples: 1, seeds: ids => zeros([ids.length, 1, 1, 1]), loss: x => perSample(power(x)) },
     })
 
-  it('are the last and others from the least number of steps on, and the loss is their mean', () => {
+  it('are the last one and others after at least the minimum of steps, and the loss is their mean', () => {
     const met = new Set<string>()
     let apart = 0
     const [first, second] = [trainerOf(3, x => x), trainerOf(3, square)]
@@ -434,7 +434,7 @@ describe('states that are judged', () => {
     expect(apart).toBeGreaterThan(20)
   })
 
-  it('go back into the pool only when they are the last', () => {
+  it('go back into the pool only if they are the last', () => {
     const trainer = trainerOf(3, x => x, 2)
     let state = trainer.init(key(1))
     for (let i = 0, age = 0; i < 10; i++) {
@@ -445,7 +445,7 @@ describe('states that are judged', () => {
     }
   })
 
-  it('is the last alone by default, after any length of the range', () => {
+  it('is only the last one by default, after any number of steps in the range', () => {
     const trainer = trainerOf(1, x => x)
     let state = trainer.init(key(1))
     const met = new Set<number>()
@@ -552,7 +552,7 @@ describe('a pace', () => {
   }
   const pace = [{ at: 2, plan: 2, per: 3 }, { at: 4, plan: 8, per: 0.5 }]
 
-  it('says where in its plan a run stands: of its rates, and lengths of rollouts', () => {
+  it('gives the position of a run in its plan: for its rates, and lengths of rollouts', () => {
     const trainer = taskTrainer(options({ ...planned, pace }))
     let state = trainer.init(key(1))
     const seen = [0, 1, 2, 5, 8, 8.5, 9].map(plan => {

@@ -1,4 +1,4 @@
-// How much runs differ in which other cells fire: against sums by hand, and nothing where there is no chance.
+// How much runs differ in which different cells fire: compared with sums by hand, and zero without randomness.
 
 import { expect, it } from 'vitest'
 import {
@@ -46,8 +46,8 @@ it('needs no more memory for more runs', () => {
   expect(peak(24)).toBe(peak(3))
 })
 
-it('is what is reckoned by hand', () => {
-  // Run r says r at one cell, and 4 at the other: of 1, 2 and 6 the mean is 3 and the variance (4 + 1 + 9) / 3.
+it('agrees with a calculation by hand', () => {
+  // Run r has r in one cell, and 4 in the other: of 1, 2 and 6 the mean is 3 and the variance (4 + 1 + 9) / 3.
   let run = 0
   const { mean, std, nqm } = uncertainty(rule, task, params, { steps: 0, examples: [0], runs: 3, of: () => tensor([[[1, 2, 6][run++], 4]]) })
   expect(list(mean)).toEqual([3, 4])
@@ -55,7 +55,7 @@ it('is what is reckoned by hand', () => {
   expect(list(nqm)[0]).toBeCloseTo(Math.sqrt(14 / 3) / 7, 6)
 })
 
-it('is the spread of the last states of one rollout, where that is asked for', () => {
+it('is the spread of the last states of one rollout, if that is asked for', () => {
   const before = memory().buffers
   const { mean, std } = uncertainty(rule, task, params, { steps: 5, last: 3, key: key(5), batch: 2, of: output, examples: [4, 0, 2] })
   expect(memory().buffers).toBe(before + 4)
@@ -63,11 +63,11 @@ it('is the spread of the last states of one rollout, where that is asked for', (
   const means = each[0].map((_, i) => each.reduce((s, y) => s + y[i], 0) / 3)
   list(mean).forEach((v, i) => expect(v).toBeCloseTo(means[i], 5))
   list(std).forEach((v, i) => expect(v).toBeCloseTo(Math.sqrt(each.reduce((s, y) => s + (y[i] - means[i]) ** 2, 0) / 3), 5))
-  // What has come to rest is sure: a rule that has learned nothing changes nothing.
+  // A state at rest is certain: an untrained rule changes nothing.
   expect(list(uncertainty(rule, task, { ...params, update: init(defineRule({ ...rule, update: mlp(4) }), key(3)).update }, { steps: 4, last: 4 }).nqm)).toEqual([0, 0, 0, 0, 0])
 })
 
-it('is exactly zero without chance, also where there is no foreground', () => {
+it('is exactly zero without randomness, also if there is no foreground', () => {
   const { mean, std, nqm } = uncertainty(sure, task, params, { steps: 3, runs: 7, of: output })
   expect([...list(std), ...list(nqm)].every(v => v === 0)).toBe(true)
   expect(list(mean)).toEqual(list(output(predict(sure, task, params, { steps: 3 }))))

@@ -1,4 +1,4 @@
-// A run that is judged as it goes on, and keeps the best that it has had.
+// A run that is validated while it trains, and keeps its best parameters.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -54,7 +54,7 @@ describe('validation', () => {
     expect(params[8]).not.toEqual(params[10])
   })
 
-  it('ends a run at the end of its patience, at the same place after any interruption, and with the best', async () => {
+  it('ends a run when its patience is over, at the same iteration after any interruption, and with the best', async () => {
     const values = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 8, maxLength: 8 })
     await fc.assert(fc.asyncProperty(values, fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 15 }), async (list, patience, at) => {
       const validation = { every: 2, patience, measure: (_: DataParams, iteration: number) => list[iteration / 2 - 1] }
@@ -69,14 +69,14 @@ describe('validation', () => {
     }), { numRuns: 15 })
   })
 
-  it('tells what it said last', async () => {
+  it('reports its last value', async () => {
     const said: (number | null)[] = []
     const measure = (_: DataParams, iteration: number): Promise<number> => Promise.resolve(10 * iteration)
     for await (const { validation } of train(trainer, { iterations: 5, validation: { every: 2, measure } })) said.push(validation)
     expect(said).toEqual([null, 20, 20, 40, 40])
   })
 
-  it('changes nothing of the training, and holds the best parameters and no more', async () => {
+  it('does not change the training, and keeps only the best parameters', async () => {
     const plain = await runTo(9, {})
     const before = memory().buffers
     const { state, best } = await runTo(9, { validation: { every: 1, measure: (_, iteration) => -iteration } })
@@ -111,7 +111,7 @@ describe('validation', () => {
     }), runs(8))
   })
 
-  it('refuses what is no validation and no best', async () => {
+  it('refuses wrong validations and a wrong best', async () => {
     const outcome = (options: unknown): Promise<unknown> => runTo(2, options as Options)
     const measure = (): number => 1
     await expect(outcome({ validation: { every: 0, measure } })).rejects.toThrow('train: validation: every is 0, expected a whole number > 0.')
@@ -122,8 +122,8 @@ describe('validation', () => {
   })
 })
 
-describe('who watches a run', () => {
-  it('is told the numbers of every iteration, and waited for; the gradient has the norm that is told', async () => {
+describe('onMetrics', () => {
+  it('gets the numbers of every iteration, and is awaited; the norm is that of the gradient', async () => {
     const told: number[] = []
     const onMetrics = async ({ iteration, gradNorm, loss }: IterationMetrics): Promise<void> => {
       await Promise.resolve()
@@ -139,7 +139,7 @@ describe('who watches a run', () => {
     expect(yielded).toEqual([3, 6, 7])
   })
 
-  it('ends the run by what it throws', async () => {
+  it('ends the run with its error if it throws', async () => {
     const run = train(trainer, { iterations: 3, onMetrics: () => { throw new Error('full') } })
     await expect(run.next()).rejects.toThrow('full')
   })

@@ -1,4 +1,4 @@
-// Videos: what a window shows and wants, and how a sample of the pool is carried on from window to window.
+// Videos: the inputs and targets of a window, and how a sample of the pool is carried from window to window.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -21,7 +21,7 @@ function ruleOf(k: number, hidden = 1): DataRule {
   })
 }
 
-/** Videos of random numbers, no two of which are alike. */
+/** Videos of random numbers, all different. */
 function film(n: number, videos: number, length: number, h: number, w: number): Examples {
   return examplesOf(uniform(key(n), [videos, length, h, w], { low: -1, high: 1 }).toArray(), [length, h, w])
 }
@@ -32,7 +32,7 @@ function framesOf({ of, shape: [, h, w] }: Examples, video: number, first: numbe
   return Array.from({ length: cells * k }, (_, i) => numbers[(first + (i % k)) * cells + Math.floor(i / k)])
 }
 
-/** A task that says what it compares outputs with. */
+/** A task that records its targets. */
 function listening(rule: DataRule, videos: Examples, k: number, carry: boolean): { task: Task; wanted: Tensor[] } {
   const wanted: Tensor[] = []
   const task = videoTask(rule, videos, k, {
@@ -45,7 +45,7 @@ function listening(rule: DataRule, videos: Examples, k: number, carry: boolean):
   return { task, wanted }
 }
 
-it('k frames of each window are shown, and the next k wanted', () => {
+it('k frames of each window are the inputs, and the next k the targets', () => {
   fc.assert(fc.property(scenes, ({ videos, k, more, h, w, n }) => {
     const length = 2 * k + more
     const frames = film(n, videos, length, h, w), rule = ruleOf(k, 0)
@@ -66,7 +66,7 @@ it('k frames of each window are shown, and the next k wanted', () => {
 })
 
 describe('a sample that is carried on', () => {
-  it('sees what it made, and is to make the frames that follow, until its video ends and it begins anew', () => {
+  it('is given the frames that it made, with the following ones as targets, until its video ends and it begins anew', () => {
     fc.assert(fc.property(scenes, ({ videos, k, more, h, w, n }) => {
       const length = 3 * k + more, each = length - 2 * k + 1, size = h * w * k
       const frames = film(n, videos, length, h, w), rule = ruleOf(k)
@@ -98,7 +98,7 @@ describe('a sample that is carried on', () => {
     optimiser: adam({ rate: 1e-2 }), ...more,
   })
 
-  it('goes back to its slot with its place, and is what the next draw of the slot begins with', () => {
+  it('goes back to its slot with its place in the video, where the next draw of the slot begins', () => {
     const trainer = taskTrainer(options())
     let state = trainer.init(key(3))
     for (let i = 0; i < 12; i++) {
@@ -116,7 +116,7 @@ describe('a sample that is carried on', () => {
     }
   })
 
-  it('goes on with the same bits after a checkpoint', async () => {
+  it('continues with the same bits after a checkpoint', async () => {
     const trainer = taskTrainer(options({ reseed: 1, mutated: 1, dropped: 0.2 }))
     let state = trainer.init(key(4))
     for (let i = 0; i < 5; i++) ({ state } = trainer.step(state))
@@ -125,7 +125,7 @@ describe('a sample that is carried on', () => {
     expect(await encodeCheckpoint(again)).toEqual(await encodeCheckpoint(state))
   })
 
-  it('keeps the frames that it made where others are told nothing', () => {
+  it('keeps the frames that it made if conditions are dropped', () => {
     const all = complete('test', options({ dropped: 0.5 }))
     const made = uniform(key(1), [3, 4, 5], { low: 1, high: 2 })
     const pool = makePool(made, 12), own = [...takeRole(rule, tensor(made.toArray(), { shape: [1, 3, 4, 5] }), 'input').toArray()]
@@ -138,7 +138,7 @@ describe('a sample that is carried on', () => {
     expect(new Set(seen.map(String)).size).toBe(2)
   })
 
-  it('wants a pool, and videos that go on', () => {
+  it('needs a pool, and videos that are long enough', () => {
     expect([
       () => taskTrainer(options({ pool: 0 })),
       () => videoTask(ruleOf(1), film(1, 1, 2, 2, 2), 1, { carry: true }),

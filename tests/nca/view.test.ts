@@ -1,4 +1,4 @@
-// How states are seen, and what the numbers are called that a cell perceives.
+// Views of states, and the names of the numbers that a cell perceives.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -87,14 +87,14 @@ describe('perceptionNames', () => {
     expect(names.at(-1)).toBe('hidden.11·sobelY')
   })
 
-  it('counts learned parts where there are several of a type', () => {
+  it('numbers learned parts if there are several of a type', () => {
     const rule = { channels: { rgb: 3, age: 1 }, perceive: [conv(2), depthwise(2), attention(2, { heads: 1 }), conv(1), { name: 'laplacian', factor: 16 }] } as const
     expect(perceptionNames({ ...rule, perceive: [...rule.perceive] }).slice(-8)).toEqual([
       'age·depthwise.0', 'age·depthwise.1', 'age·laplacian', 'conv.0·0', 'conv.0·1', 'attention·0', 'attention·1', 'conv.1·0',
     ])
   })
 
-  // The law: what stands under `channel·filter` is that filter of that channel.
+  // The law: the number called `channel·filter` is that filter of that channel.
   it('names every number, in the layout of perceive', () => {
     fc.assert(fc.property(rules, rule => {
       const names = perceptionNames(rule)

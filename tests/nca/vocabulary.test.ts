@@ -1,4 +1,4 @@
-// What rules can say: channels by role, external inputs, noise and bounds, and grids of one and three dimensions, whose
+// The vocabulary of rules: channels by role, external inputs, noise and bounds, and grids of one and three dimensions, whose
 // steps are compared with loops over cells.
 
 import fc from 'fast-check'
@@ -77,7 +77,7 @@ describe('channels by role', () => {
     }))
   })
 
-  it('that are not there, or not so many, are named', () => {
+  it('are refused by name if they do not exist, or are not so many', () => {
     const x = zeros([2, 3, 3, 5])
     const lib = setChannels as unknown as (...args: unknown[]) => Tensor
     expect([
@@ -104,7 +104,7 @@ const tanhRule = defineRule({
 })
 
 describe('external inputs', () => {
-  it('are what is written into the state before each step', () => {
+  it('are written into the state before each step', () => {
     fc.assert(fc.property(upTo(4), fc.nat(3), fc.nat(2 ** 31), fc.constantFrom('goal', 'seen'), (steps, from, n, role) => {
       const params = init(tanhRule, key(n), { dtype: 'float64' })
       const x = draw(n, [2, 3, 4, 5])
@@ -124,7 +124,7 @@ describe('external inputs', () => {
     }))
   })
 
-  it('have the right gradient, also where steps are computed again', () => {
+  it('have the right gradient, also if steps are computed again', () => {
     const params = init(tanhRule, key(1), { dtype: 'float64' })
     const x = draw(2, [1, 3, 3, 5])
     const shapes = [[1], [1, 1], [1, 3, 3, 1], [1]]
@@ -140,7 +140,7 @@ describe('external inputs', () => {
 })
 
 describe('noise and bounds', () => {
-  /** A rule that changes nothing but for its noise. */
+  /** A rule that changes nothing, except by its noise. */
   const noisy = (on: 'state' | 'change', fireRate: number): DataRule =>
     defineRule({ ...tanhRule, update: mlp(2), noise: { on, std: 0.3 }, fireRate })
 
@@ -195,7 +195,7 @@ const parts = (grid: Dimensions): fc.Arbitrary<Perception> => fc.oneof(
   fc.tuple(upTo(2), sizesOn(grid), upTo(2)).map(([n, size, dilation]) => residualConv(n, { size, dilation })),
 )
 
-/** Rules of two seen, one input and two hidden channels. */
+/** Rules of two visible, one input and two hidden channels. */
 const rulesOn = (grid: Dimensions): fc.Arbitrary<DataRule> => fc.record({
   perceive: fc.array(parts(grid), { minLength: 1, maxLength: 3 }),
   update: fc.tuple(fc.constantFrom([3], [2, 3], [3, 3], [4]), fc.constantFrom(...activations), fc.boolean(), fc.boolean(), fc.constantFrom('linear' as const, ...activations), fc.constantFrom(null, null, 'perception' as const, 'hidden' as const, 'both' as const))
@@ -239,7 +239,7 @@ function dense(y: readonly number[], weights: Tensor, bias?: Tensor): number[] {
     y.reduce((total, v, i) => total + v * w[i * outputs + o], bias?.toArray()[o] ?? 0))
 }
 
-/** Groups of numbers with the mean 0 and the variance 1, scaled and shifted; as they are where there is nothing to scale by. */
+/** Groups of numbers normalised to mean 0 and variance 1, scaled and shifted; unchanged without a scale. */
 function layerNormOf(y: number[], groups: number, scale?: Tensor, shift?: Tensor): number[] {
   if (!scale || !shift) return y
   const size = y.length / groups
@@ -251,12 +251,12 @@ function layerNormOf(y: number[], groups: number, scale?: Tensor, shift?: Tensor
   })
 }
 
-/** A step as the equations at the head of step.ts say, over samples, cells and taps. */
+/** A step by the equations at the head of step.ts, over samples, cells and taps. */
 function slowly({ rule, params, x, n }: Scene): number[] {
   const [b, ...grid] = x.shape.slice(0, -1)
   const count = channelCount(rule.channels), cells = sizeOf(grid), updated = updatedChannels(rule)
   const boxes = places(grid)
-  /** What is found at a place, a cell or nothing; masks see beyond the border only where it is circular. */
+  /** The index of a place, if it has one; masks see beyond the border only if it is circular. */
   const found = (place: number[], padding: string): number => {
     const inside = place.map((i, axis) => {
       const size = grid[axis]
@@ -359,7 +359,7 @@ function slowly({ rule, params, x, n }: Scene): number[] {
 }
 
 describe('grids of one, two and three dimensions', () => {
-  it('make the steps that the equations say', () => {
+  it('compute the steps of the equations', () => {
     fc.assert(fc.property(scenes, scene => {
       const got = step(scene.rule, scene.params, scene.x, { key: key(scene.n + 7), t: 0 })
       expect(got.shape).toEqual(scene.x.shape)
@@ -389,7 +389,7 @@ describe('grids of one, two and three dimensions', () => {
       update: mlp(4, { norm: { on: 'both', groups: 2 }, activation: 'tanh', lastStd: 1 }),
     })
     const params = init(rule, key(1))
-    // Cell 0 lives, cell 1 keeps its neighbour company, cell 2 is dead but may decide whether cell 1 lives.
+    // Cell 0 lives, cell 1 is its neighbour, cell 2 is dead but may decide whether cell 1 lives.
     const gradients = (dead: number): number[] => {
       const x = tensor([1, 2, 3, 4, 0, 1, 0, 2, 0, dead, 1, 0, 0, 0, 0, 0], { shape: [1, 1, 4, 4] })
       const { update } = grad((p: DataParams) => sum(slice(step(rule, p, x, { key: key(0), t: 0 }), [0, 0, 0, 0], [1, 1, 1, 4])))(params)
@@ -399,7 +399,7 @@ describe('grids of one, two and three dimensions', () => {
     expect(gradients(NaN).some(g => g !== 0)).toBe(true)
   })
 
-  it('are the same where the first axis has one cell', () => {
+  it('are the same if the first axis has one cell', () => {
     // Beyond the border is nothing: only the middle of a kernel matters. Or the cells themselves: its sum does.
     const cases = fc.record({
       low: fc.constantFrom<1 | 2>(1, 2), circular: fc.boolean(), like: rulesOn(2), n: fc.nat(2 ** 31),
@@ -441,7 +441,7 @@ describe('grids of one, two and three dimensions', () => {
     for (const grid of [1, 2, 3] as const) checkRule(defineRule({ channels, grid, perceive: ['laplacian'], update }))
   })
 
-  it('are kept by files, with all that a rule can say', async () => {
+  it('survive in files, with every option of a rule', async () => {
     await fc.assert(fc.asyncProperty(scenes, async ({ rule, x, n }) => {
       const params = init(rule, key(n))
       const back = decodeModel(await encodeModel({ rule, params, provenance: {} }))
@@ -452,7 +452,7 @@ describe('grids of one, two and three dimensions', () => {
     }))
   })
 
-  it('say which state they need', () => {
+  it('refuse wrong states, and say which they need', () => {
     const rule = (grid: Dimensions): DataRule => defineRule({ channels, grid, perceive: ['identity'], update: mlp(2) })
     expect(([1, 2, 3] as const).map(grid => sentence(() => {
       const r = rule(grid)
@@ -548,7 +548,7 @@ describe('the seed', () => {
   })
 })
 
-it('inputs that are exchanged leave cells without an input empty, where they count', () => {
+it('exchanged inputs leave cells without an input empty, if cells without one do not count', () => {
   const channels = { image: 1, hidden: 2 }
   const x = tensor([[[[0.9, 1, 2], [0.5, 3, 4], [0, 5, 6]]]]), seeds = tensor([[[[0, 7, 8], [0.8, 9, 10], [0.3, 11, 12]]]])
   const exchanged = (inputMask: DataRule['inputMask'], frozen: string[]): number[] => {
@@ -557,7 +557,7 @@ it('inputs that are exchanged leave cells without an input empty, where they cou
   }
   expect(exchanged(null, ['image'])).toEqual([0, 1, 2, 0.8, 3, 4, 0.3, 5, 6])
   expect(exchanged({ channel: 0, above: 0.1 }, ['image'])).toEqual([0, 0, 0, 0.8, 3, 4, 0.3, 5, 6])
-  // A mask that changes itself is no input.
+  // A mask channel that the rule itself changes is not an input.
   expect(exchanged({ channel: 1, above: 8 }, ['image'])).toEqual([0, 1, 2, 0.8, 3, 4, 0.3, 5, 6])
 })
 
@@ -569,7 +569,7 @@ it('explain names windows by the dimensions of the grid', () => {
   expect(on(3)).toContain('a learned 3×3×3 convolution to 4, 1 learned 5×5×5 filter per channel')
 })
 
-it('windows may have a side for each axis, and as many as there are axes', () => {
+it('windows may have a size for each axis of the grid', () => {
   const seen = [conv(4, { size: [1, 7] }), depthwise(1, { size: [5, 1] })]
   const rule = defineRule({ channels: { a: 2 }, perceive: seen, update: mlp(2) })
   expect(explain(rule)).toContain('a learned 1×7 convolution to 4, 1 learned 5×1 filter per channel')

@@ -1,4 +1,4 @@
-// What is said to those who describe, run or train automata wrongly: what, where, got, expected.
+// The errors for describing, running or training automata wrongly: what, where, got, expected.
 
 import { expect, it } from 'vitest'
 import * as cg from '../../src/index.ts'

@@ -1,5 +1,5 @@
-// What it means that operators on a GPU agree with the CPU: with its float64 loops up to rounding, to the second
-// derivative, or in every bit. Nothing here needs Node, so that browsers are tested by it too.
+// The agreement of operators on a GPU with the CPU: with its float64 loops up to rounding, to the second
+// derivative, or in every bit. Nothing here needs Node, so it also tests browsers.
 
 import fc from 'fast-check'
 import {
@@ -26,7 +26,7 @@ function derivatives(make: () => Call, backend: Backend, dtype: DType, { absolut
 }
 
 /**
- * Compares value and derivatives, to the second or to this order, on random calls. All that goes in is of the order of 1, so what comes out may be wrong
+ * Compares value and derivatives, to the second or a given order, on random calls. All inputs are of the order of 1, so results may be wrong
  * by a few roundings of 1 or, where sums are greater than that, of the greatest of them. Long sums may cancel, but
  * their errors do not: they are measured by what comes out where no number is negative.
  */
@@ -47,7 +47,7 @@ export async function expectAgreement(
   }), { numRuns })
 }
 
-/** The greatest magnitude; NaN where there is one. */
+/** The greatest magnitude; NaN if there is one. */
 function greatest(values: Data): number {
   let most = 0
   for (const v of values) most = Math.max(most, Math.abs(v))
@@ -91,6 +91,6 @@ export function runMisspelt(x: Tensor): Tensor {
   return runKernel('misspelt', x, () => ({ inputs: ['x'], threads: 2, source: 'fn main(i: u32) { out[i] = y[i]; }' }))
 }
 
-/** What is said of it, for an input `[2]`. */
+/** The error about it, for an input `[2]`. */
 export const misspelt: RegExp =
   /^misspelt: its WGSL kernel does not compile: .*unresolved value 'y'; inputs \[2\]\.$/

@@ -1,5 +1,5 @@
 // Run as a program by memory.test.ts with `node --expose-gc`: GPU memory that a program without a scope drops, the
-// garbage collector finds, and the finaliser gives back; and nothing keeps the bind groups of destroyed buffers.
+// garbage collector finds, and the finaliser frees; and nothing keeps the bind groups of destroyed buffers.
 
 import { add, memory, tensor } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'

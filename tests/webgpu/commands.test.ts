@@ -1,5 +1,5 @@
-// The queue of commands of a GPU: each sees what those before it have written, few calls hand them over, and what they
-// are bound to is made once.
+// The queue of commands of a GPU: each sees the results of those before it, few calls submit them, and their bind groups
+// are made once.
 
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import {
@@ -90,7 +90,7 @@ describe('the commands of a GPU', () => {
     for (const one of [a, x]) memory.release(one)
   })
 
-  it('take the uniforms as they are at the call', async () => {
+  it('use the uniforms as they are at the call', async () => {
     const [a, x] = [buffer(0, 0, 0, 0), buffer(0, 0, 0, 0)]
     const uniforms = Uint32Array.of(0)
     let expected = 0
@@ -104,7 +104,7 @@ describe('the commands of a GPU', () => {
     for (const one of [a, x]) memory.release(one)
   })
 
-  it('refuse what cannot be run, with a sentence', () => {
+  it('refuse what cannot run, with a sentence', () => {
     const [a, x] = [buffer(0, 0, 0, 0), buffer(0, 0, 0, 0)]
     const inputs: Spec[] = [{ shape: [2, 2], dtype: 'uint32' }]
     expect(() => commands.dispatch({ ...step(a, a, 'read', 1), inputs }))
@@ -116,7 +116,7 @@ describe('the commands of a GPU', () => {
     for (const one of [a, x]) memory.release(one)
   })
 
-  it('are handed over many at a time, and what they are bound to is made once', async () => {
+  it('are submitted many at a time, and their bind groups are made once', async () => {
     const backend = backendOn(opened)
     const [x, w] = [[2, 5, 5, 4], [4, 8]].map(shape => add(zeros(shape, { backend }), 1))
     const round = (): void => scope(() => {
@@ -138,7 +138,7 @@ describe('the commands of a GPU', () => {
     vi.restoreAllMocks()
   })
 
-  it('keep to their buffers, of which there are more than are remembered', async () => {
+  it('use the right buffers, even if there are more than are cached', async () => {
     const [a, ...xs] = Array.from({ length: 1101 }, (_, i) => buffer(i, i, i, i))
     const groups = vi.spyOn(device, 'createBindGroup')
     let expected = 0
@@ -181,7 +181,7 @@ describe('operators on a GPU', () => {
 
   it('see uploads where they were made', async () => {
     let total = zeros([3], { backend: gpu })
-    // The upload of each round takes the memory of the round before, which commands still read that have not yet run.
+    // The upload of each round reuses the memory of the round before, which is still read by commands that have not yet run.
     for (let i = 1; i <= 300; i++) total = scope(() => add(total, tensor([i, 2 * i, 3 * i], { backend: gpu })))
     expect(await total.data()).toEqual(new Float32Array([45150, 90300, 135450]))
   })

@@ -1,10 +1,10 @@
 // Devices with the limits that every adapter of the specification has, and no more: most hardware has about these, and
-// the software adapter has more, so that what exceeds them would not be seen on it. With CELLGRAD_LIMITS=default, every
+// the software adapter has more, so that exceeding them would not be noticed on it. With CELLGRAD_LIMITS=default, every
 // test that imports gpu.ts runs on them.
 
 const devices: GPUDevice[] = []
 
-/** From now on, whatever is asked for, `navigator.gpu` gives devices with the default limits; until what it returns is called. */
+/** Makes `navigator.gpu` give devices with the default limits, whatever is requested; returns a function that ends this. */
 export async function useDefaultLimits(): Promise<() => void> {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
   const { create } = await import('webgpu')

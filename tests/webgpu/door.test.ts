@@ -1,4 +1,4 @@
-// At the door: whatever a step, a rollout or a scan cannot do is refused by name, in the same sentence whether it would
+// Wrong arguments of a step, a rollout or a scan are refused by name, in the same sentence whether it would
 // run fused or composed, on the CPU or on a GPU.
 
 import fc from 'fast-check'
@@ -24,7 +24,7 @@ const paths: Record<string, Backend> = {
 const steps = 4
 const rule = defineRule({ channels: { a: 2 }, perceive: ['identity', 'sobelX'], update: mlp(3) })
 
-/** Options by what makes them on a backend. */
+/** Options, each with a function that makes it on a backend. */
 type Bad = { readonly name: string; readonly make: (backend: Backend) => unknown }
 
 const nothing = fc.constantFrom(null, '1', {}, true, NaN, Infinity, -Infinity)
@@ -65,7 +65,7 @@ const bad: fc.Arbitrary<Bad> = fc.oneof(
   masks,
 )
 
-it('refuses what a rollout cannot do, on all paths alike, differentiated or not', () => {
+it('refuses wrong options of a rollout, on all paths alike, differentiated or not', () => {
   fc.assert(fc.property(bad, fc.boolean(), ({ name, make }, differentiated) => {
     const said = Object.values(paths).map(backend => scope(() => {
       const params = init(rule, key(0), { backend })
@@ -106,7 +106,7 @@ it('refuses masks of another backend, and states and parameters that do not fit,
   }
 })
 
-it('refuses inputs that are none', () => {
+it('refuses wrong inputs', () => {
   const x = zeros([1, 5, 5, 2])
   const run = (): unknown => rollout(rule, init(rule, key(0)), x, key(1), { steps, inputs: () => undefined as never })
   expect(run).toThrow('setChannels: values is undefined, expected tensors by role.')

@@ -1,4 +1,4 @@
-// Arrays without elements: every operator, its derivatives and whole rollouts give on a GPU what they give on the CPU,
+// Arrays without elements: every operator, its derivatives and whole rollouts give the same on a GPU as on the CPU,
 // or are refused with the same sentence.
 
 import { describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ async function outcome(make: () => Call, backend: Backend): Promise<Outcome> {
   }
 }
 
-/** Numbers become equal to those wanted where they differ by rounding. */
+/** Replaces numbers by the expected ones where they differ only by rounding. */
 function rounded(got: Outcome, wanted: Outcome): Outcome {
   if (typeof got === 'string' || typeof wanted === 'string') return got
   const near = (a: number, b: number | undefined, size: number): boolean => Math.abs(a - b!) <= 1e-5 * size
@@ -46,7 +46,7 @@ const found = cases.flatMap((c, i) => {
   return calls.length > 0 ? [[`${c.op.name} (${i})`, calls] as const] : []
 })
 
-describe('where a size is 0, WebGPU is like the CPU:', () => {
+describe('if a size is 0, WebGPU is like the CPU:', () => {
   it('in every case of an operator', () => {
     expect(found.length).toBe(cases.length)
   })

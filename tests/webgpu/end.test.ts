@@ -1,4 +1,4 @@
-// The end of a GPU: `close` lets finish what was asked for and refuses the rest; and however a program ends, it ends
+// The end of a GPU: `close` lets pending reads finish and refuses the rest; and however a program ends, it ends
 // with its own exit code, not in a crash of the driver.
 
 import { spawnSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { bundled } from '../bundled.ts'
 import { long } from '../long.ts'
 import './gpu.ts'
 
-it('comes after the reads that were asked for, and refuses everything else', async () => {
+it('comes after pending reads, and refuses everything else', async () => {
   const backend = await webgpu()
   const x = tensor([1, 1, 1], { backend })
   const read = add(x, x).data()
@@ -81,7 +81,7 @@ function hook(source: string): string {
     register('data:text/javascript,${encodeURIComponent(source).replaceAll("'", '%27')}')`
 }
 
-it('says what to install where the package is missing', () => {
+it('says what to install if the package is missing', () => {
   const missing = hook(`
     export const resolve = (name, context, next) => next(name === 'webgpu' ? 'no-such-package' : name)`)
   expect(run('leave', missing)).toMatchObject({ status: 1, error: 'Error: webgpu: there is no WebGPU here; '

@@ -1,5 +1,5 @@
-// What goes wrong on a GPU is told by whatever needs the values that it spoilt, with the operator and its shapes, and
-// never later than at `close`. The rest goes on, and after the loss of a GPU a new backend.
+// Errors on a GPU are thrown by whatever needs the values that they spoilt, with the operator and its shapes, and
+// never later than at `close`. Everything else keeps working, and after the loss of a GPU a new backend.
 
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
@@ -81,13 +81,13 @@ describe('errors of operators on a GPU', () => {
     await expect(errors.close()).rejects.toThrow(/^unfit: its arrays cannot be bound: .*usage/i)
   })
 
-  it('are told where nobody was looking for them', async () => {
+  it('are thrown even where nothing expects them', async () => {
     const { x } = backendWithVector()
     opened.device.createBuffer({ size: 4, usage: 0x1 | 0x80 }) // no buffer can be mapped and be storage
     await expect(x.data()).rejects.toThrow(/^webgpu: .*usage.*[^.]\.$/i)
   })
 
-  it('are told by close, where nothing has told them before', async () => {
+  it('are thrown by close, if nothing has thrown them before', async () => {
     const untold = backendOn(await openDevice())
     runMisspelt(tensor([1, 1], { backend: untold }))
     await expect(untold.close()).rejects.toThrow(misspelt)
@@ -111,8 +111,8 @@ describe('errors of operators on a GPU', () => {
 })
 
 describe('a GPU without memory', () => {
-  it('tells what asked for it and what takes most, and goes on when there is some', async () => {
-    // A stand-in for a device that is full: what it says is real, when it says so is not.
+  it('says what asked for it and what uses most, and works again when there is some', async () => {
+    // A stand-in for a device that is full: its message is a real one, but not its moment.
     const full = await openDevice()
     const pop = full.device.popErrorScope.bind(full.device)
     let fits = true
@@ -149,7 +149,7 @@ describe('a GPU that is lost', () => {
     await backend.close()
   })
 
-  it('is told by close, where nothing has told it before', async () => {
+  it('is reported by close, if nothing has reported it before', async () => {
     const lost = await openDevice()
     const backend = backendOn(lost)
     const x = tensor([1, 2, 3], { backend })
@@ -158,7 +158,7 @@ describe('a GPU that is lost', () => {
     await expect(backend.close()).rejects.toThrow(message)
   })
 
-  it('is replaced by a new backend, on which training goes on as if nothing had happened', async () => {
+  it('is replaced by a new backend, on which training continues as if nothing had happened', async () => {
     const target = [3, -1, 2]
     const descend = (w: Tensor): Tensor => scope(() => {
       const loss = (p: Tensor): Tensor => {

@@ -1,4 +1,4 @@
-// A GPU for tests. Importing this file makes a software adapter known, where there is one.
+// A GPU for tests. Importing this file makes a software adapter available, if there is one.
 
 import fc from 'fast-check'
 import { webgpu, type Spec, type WebGpuBackend, type WebGpuOptions } from '../../src/index.ts'
@@ -11,7 +11,7 @@ import { useSoftwareAdapter } from './software-adapter.ts'
 useSoftwareAdapter()
 if (process.env.CELLGRAD_LIMITS === 'default') await useDefaultLimits()
 
-/** A backend that hands out memory full of NaN, so that a kernel that does not write all of its output is seen. */
+/** A backend that allocates memory full of NaN, so that a kernel that does not write all of its output is noticed. */
 export async function openPoisoned(options?: WebGpuOptions): Promise<WebGpuBackend> {
   return poisoned(await webgpu(options))
 }
@@ -30,7 +30,7 @@ function poisoned(backend: WebGpuBackend): WebGpuBackend {
 let device: Promise<OpenDevice> | undefined
 let gpu: Promise<WebGpuBackend> | undefined
 
-/** The device of all test files of a process that need none of their own. */
+/** The device for all test files of a process that do not need one of their own. */
 export function sharedDevice(): Promise<OpenDevice> {
   return device ??= openDevice()
 }
@@ -43,7 +43,7 @@ export function sharedGpu(): Promise<WebGpuBackend> {
   return gpu ??= anotherGpu({})
 }
 
-/** Another such backend, which counts for itself, on the device that they share; it is not to be closed. */
+/** Another such backend, with its own counts, on the shared device; it must not be closed. */
 export async function anotherGpu(options: WebGpuOptions): Promise<WebGpuBackend> {
   return poisoned(backendOn(await sharedDevice(), options))
 }

@@ -1,5 +1,5 @@
-// Indices outside of their axis, which only the GPU knows: the next read of what they have spoilt says so, with the
-// operator, as the call itself does on the CPU; everything else goes on.
+// Indices outside their axis, which only the GPU knows: the next read of a value that they have spoilt says so, with the
+// operator, as the call itself does on the CPU; everything else keeps working.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -13,7 +13,7 @@ const gpu = await sharedGpu()
 const whole = (values: number[], backend: Backend = gpu): Tensor => (
   tensor(Int32Array.from(values), { shape: [values.length], backend }))
 
-/** What a function gives, or the sentence with which it is refused. */
+/** The result of a function, or the sentence with which it is refused. */
 async function outcome(f: (backend: Backend) => Tensor, backend: Backend): Promise<unknown> {
   try {
     return [...await scope(() => f(backend)).data()]
@@ -22,7 +22,7 @@ async function outcome(f: (backend: Backend) => Tensor, backend: Backend): Promi
   }
 }
 
-it('are told by the next read, and indices inside are not', async () => {
+it('are reported by the next read, unlike valid indices', async () => {
   const indices = fc.array(fc.integer({ min: -1, max: 100 }), { minLength: 1, maxLength: 200 })
   await fc.assert(fc.asyncProperty(indices, fc.integer({ min: 99, max: 101 }), async (list, n) => {
     const take = (backend: Backend): Tensor => (
@@ -38,7 +38,7 @@ it('are told by the next read, and indices inside are not', async () => {
   }))
 })
 
-it('spoil what is made of them, and nothing else', async () => {
+it('spoil the values computed with them, and nothing else', async () => {
   const x = tensor([1, 2, 3], { backend: gpu })
   const before = add(x, 1)
   await before.data()
@@ -60,7 +60,7 @@ it('are found among the labels of a loss', async () => {
   expect(await crossEntropy(logits, whole([1, 2])).data()).toHaveLength(2)
 })
 
-it('are told by close, where nothing has been read', async () => {
+it('are reported by close, if nothing has been read', async () => {
   const untold = await webgpu()
   takeAlong(tensor([1, 2], { backend: untold }), whole([5], untold), 0)
   await expect(untold.close()).rejects.toThrow('takeAlong: index 5 is outside of an axis of size 2.')

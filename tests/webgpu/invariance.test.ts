@@ -1,5 +1,5 @@
-// Functions that a number added to all logits, or a factor, does not change are not changed by it, however large it is: no
-// digit of a difference may be lost in the sum. Values and derivatives, of every backend, in every bit.
+// Functions that are invariant to a number added to all logits, or to a factor, are so for any size of it: no
+// digit of a difference may be lost in the sum. Values and derivatives, on every backend, in every bit.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'

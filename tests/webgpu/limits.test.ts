@@ -1,4 +1,4 @@
-// What every adapter of the specification allows is enough: no kernel of a rollout binds more arrays, and the suite runs
+// The limits that the specification guarantees are enough: no kernel of a rollout binds more arrays, and the suite runs
 // on such a device with `npm run test:limits` (see default-limits.ts).
 
 import fc from 'fast-check'

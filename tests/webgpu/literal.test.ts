@@ -1,4 +1,4 @@
-// Numbers of a caller in the text of a shader: every one of them arrives, whatever it is.
+// Numbers of a caller in the text of a shader: every number arrives unchanged.
 
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -31,7 +31,7 @@ it('every float32 has a literal of the same bits', async () => {
   }), { numRuns: 5 })
 })
 
-it('whole numbers have digits, and nothing else passes for one', () => {
+it('whole numbers are written in digits, and nothing else is accepted as one', () => {
   fc.assert(fc.property(fc.nat(), n => { expect(Number(wholeLiteral(n))).toBe(n) }))
   for (const x of [-1, 0.5, NaN, Infinity, 2 ** 31, 1e21]) expect(() => wholeLiteral(x)).toThrow('no whole number')
 })

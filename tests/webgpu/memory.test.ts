@@ -1,4 +1,4 @@
-// The memory of a GPU: freed buffers are reused, nothing grows, and a budget says what it was spent on.
+// The memory of a GPU: freed buffers are reused, nothing grows, and the error of a budget says what it was spent on.
 
 import { execFileSync } from 'node:child_process'
 import { afterAll, expect, it } from 'vitest'
@@ -68,7 +68,7 @@ it('is kept for reuse up to a limit; the size that was freed longest ago goes fi
   expect(memory(backend)).toEqual({ buffers: 0, bytes: 0, pooledBytes: 56 + 4, peakBytes: 800 })
 })
 
-it('has a budget, whose error tells what it was spent on', async () => {
+it('has a budget, whose error says what it was spent on', async () => {
   const backend = open({ maxBytes: 1000 })
   scope(() => void zeros([245], { backend }))
   expect(memory(backend).pooledBytes).toBe(980)
@@ -108,7 +108,7 @@ it('has no float64', () => {
   expect(() => cast(ones([2]), 'float64')).toThrow('cast: webgpu has no float64; it has float32, int32, uint32.')
 })
 
-it('comes back when JavaScript collects what the program has dropped', () => {
+it('is freed when JavaScript collects the tensors that the program has dropped', () => {
   const report = execFileSync(process.execPath, ['--expose-gc', bundled('tests/webgpu/collected.ts')], { encoding: 'utf8' })
   expect(JSON.parse(report)).toEqual({ before: 1, dropped: 1, values: [0, 1, 2], 'bind groups kept': 0 })
 })

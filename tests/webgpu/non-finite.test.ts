@@ -1,4 +1,4 @@
-// NaN and ∞ in states and weights: they reach what perceives them and nothing else. Frozen channels, cells that do not
+// NaN and ∞ in states and weights: they reach the cells that perceive them and nothing else. Frozen channels, cells that do not
 // fire and cells out of sight keep every bit, and all paths agree on what is NaN: plain loops, SIMD operators, fused
 // rollouts, each on the CPU and on a GPU.
 
@@ -74,7 +74,7 @@ const unequal = [
 ] as const
 const cases = [['on the CPU', onCpu, scenes(rules), 0.5], ['and on a GPU', everywhere, scenes(few), 0.2]] as const
 
-/** A scene with a number in the place of one of those of its state or parameters. */
+/** A scene with one number of its state or parameters replaced. */
 function poisoned(scene: Scene, where: number, value: number, only?: 'x'): Scene {
   const names = only ? [only] : Object.keys(scene.arrays)
   const name = names[where % names.length]

@@ -1,4 +1,4 @@
-// Every operator on a GPU. Those with a derivative run on the cases that prove it, in the long tests to second order, and
+// Every operator on a GPU. Those with a derivative run on the cases that test it, in the long tests to second order, and
 // must agree with the float64 loops of the CPU. The others, and what those cases leave out (NaN, infinity, ties, whole numbers), must
 // give the values of the CPU exactly. Elementary functions have bounds of error.
 
@@ -108,7 +108,7 @@ const large: Case[] = [
     })),
 ]
 
-describe('where terms are many, WebGPU agrees with the CPU:', () => {
+describe('with many terms, WebGPU agrees with the CPU:', () => {
   it.each(numbered(large))('%s', (_, c) => expectAgreement(gpu, c, { numRuns: runs, long: true, order }))
 
   it('concat of any number of tensors', async () => {
@@ -138,7 +138,7 @@ const lists = fc.constantFrom<DType>('float32', 'float32', 'int32', 'uint32').ch
   values: fc.array<number>(dtype === 'float32' ? floats : whole[dtype as 'int32'], { minLength: 1, maxLength: 300 }),
 }))
 
-/** Below this, GPUs may put 0 in the place of a number where they compute. */
+/** Below this, GPUs may compute with 0 instead of a number. */
 const tiny = 2 ** -126
 const flushed = (v: number): number => (Math.abs(v) < tiny ? 0 : v)
 const computable = lists.map(({ dtype, values }) => ({ dtype, values: values.map(flushed) }))
@@ -255,7 +255,7 @@ describe('in value, WebGPU is exactly like the CPU:', () => {
     }), { numRuns: runs })
   })
 
-  it('infinity times numbers that a GPU takes for 0', async () => {
+  it('infinity times numbers that a GPU treats as 0', async () => {
     const others = [Infinity, -Infinity, 1e-40, -1e-45, 0, -0, 2, NaN]
     const infinite = [Infinity, -Infinity].flatMap(v => others.flatMap(w => [[v, w], [w, v]]))
     await expectSame(gpu, make => cellgrad.mul(make(infinite.map(([v]) => v)), make(infinite.map(([, w]) => w))))
@@ -295,7 +295,7 @@ describe('in value, WebGPU is exactly like the CPU:', () => {
     })), { numRuns: runs })
   })
 
-  it('what masks leave out, and what lies outside of the grid, is not looked at', async () => {
+  it('cells outside the mask or the grid are not read', async () => {
     const shape = [1, 4, 5, 3]
     const numbers = fc.array(floats, { minLength: 1 })
     await fc.assert(fc.asyncProperty(numbers, seeds, (values, seed) => expectSame(gpu, make => {
@@ -383,7 +383,7 @@ describe('functions of WebGPU are right', () => {
     }
   })
 
-  it('logSumExp and logSoftmax, also where NaN and infinity stand in a line', async () => {
+  it('logSumExp and logSoftmax, also of lines with NaN and infinity', async () => {
     const numbers = fc.float({ min: -8, max: 8, noNaN: true })
     const entries = fc.oneof(fc.constantFrom(-Infinity, -Infinity, Infinity, NaN), numbers)
     const few = fc.array(entries, { minLength: 2, maxLength: 9 })
@@ -411,7 +411,7 @@ describe('every operator', () => {
     expect([...operators].filter(op => !op.wgsl && !op.view).map(op => op.name)).toEqual([])
   })
 
-  it('is proven here', () => {
+  it('is tested here', () => {
     const proven = new Set([...cases, ...valued].map(({ op }) => op).concat(random.normalOp))
     expect([...operators].filter(op => !proven.has(op)).map(op => op.name)).toEqual([])
   })

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../cli/run.ts'
 
 const folder = temporaryFolder()
 
-it('bundles the GPU tests with a stand-in for Vitest that has what they ask of it', async () => {
+it('bundles the GPU tests with a stand-in for Vitest that has every function they use', async () => {
   const { inputs } = await bundle('tests', join(folder(), 'tests.mjs')) // fails where a name is not exported
   const standIn = await import(new URL('../../bench/gpu/vitest.mjs', import.meta.url).href)
   const sources = Object.keys(inputs).filter(path => path.startsWith('tests/')).map(path => readFileSync(path, 'utf8'))

@@ -1,5 +1,5 @@
 // Fused rollouts on a GPU: equal to the composed step in float64 and to the fused ones of the CPU, the same bits every
-// time and however much is kept, and nothing left behind.
+// time, whatever is kept, and nothing left behind.
 
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
@@ -23,7 +23,7 @@ const gpu = await sharedGpu()
 
 refuseLeaks(gpu)
 
-/** What a scene gives, as one fused rollout. */
+/** The outcome of a scene, as one fused rollout. */
 async function fusedOutcome(scene: Scene, backend: Backend, options?: OutcomeOptions): Promise<Outcome> {
   const runner = backend.runner!, { forward } = runner
   let rollouts = 0
@@ -89,7 +89,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.2))
   })
 
-  it.runIf(long)('applies functions whose derivatives are made of their sums, in every layer', async () => {
+  it.runIf(long)('applies activations whose derivatives need their sums, in every layer', async () => {
     const rule = defineRule({
       channels: { a: 3 }, perceive: [conv(5, { activation: 'gelu', bias: true }), conv(3, { size: 1, activation: 'softplus' })],
       update: mlp([6, 5], { activation: 'silu' }),
@@ -157,7 +157,7 @@ describe('a fused rollout on WebGPU', () => {
     if (!long) return // each further rule compiles shaders
     const torus = defineRule({ ...rule, padding: 'circular' })
     expect(await run(torus, cells(0), cells(0, 38))).toEqual(only(39))
-    // Nobody lives before the step.
+    // No cell lives before the step.
     const after = defineRule({ ...rule, living: { channel: 0, above: 0.1, when: 'after' } })
     expect(await run(rule, cells(), cells(16))).toEqual(only())
     expect(await run(after, cells(), cells(16))).toEqual(only(15, 16, 17))
@@ -191,7 +191,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.01))
   })
 
-  it('has the gradient of learned filters where nobody asks for that of the state', async () => {
+  it('has the gradient of learned filters if that of the state is not wanted', async () => {
     const by = (backend: Backend): Promise<Data> => scope(() => {
       const x = normal(key(1), [1, 5, 6, 4], { backend })
       const loss = (p: DataParams): Tensor => sum(rollout(everything, p, x, key(0), { steps: 1 }))
@@ -200,7 +200,7 @@ describe('a fused rollout on WebGPU', () => {
     expect(distance(await by(gpu), await by(cpu()))).toBeLessThan(1e-5)
   })
 
-  it.runIf(long)('shows weights that are no numbers', async () => {
+  it.runIf(long)('passes on weights that are NaN', async () => {
     const rule = defineRule({ ...growingRule, channels: { rgba: 4 }, update: mlp(4) })
     const params = await to(gpu, init(rule, key(0)))
     const x = await to(gpu, normal(key(1), [1, 5, 5, 4]))
@@ -209,7 +209,7 @@ describe('a fused rollout on WebGPU', () => {
     expect(await grads.update.w1.data()).toEqual(new Float32Array(48).fill(NaN))
   })
 
-  it('is composed where windows are too wide, networks too deep, and where derivatives are differentiated', async () => {
+  it('is composed if windows are too wide, networks too deep, or derivatives are differentiated', async () => {
     const wide = defineRule({ channels: { a: 1 }, perceive: [conv(1, { size: 17 })], update: mlp(2) })
     const deep = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(Array(8).fill(2)) })
     expect(explain(deep, gpu)).toMatch(/^composed of operators, because webgpu runs 8 layers at most, and it has 9: /)
@@ -253,7 +253,7 @@ describe('the memory of a fused rollout on WebGPU', () => {
     expect(Number.isFinite(await sum(x).item())).toBe(true)
   })
 
-  it('goes back where a budget ends a rollout in the middle', async () => {
+  it('is freed if a budget ends a rollout in the middle', async () => {
     const small = await anotherGpu({ maxBytes: 300_000 })
     const params = await to(small, init(everything, key(0)))
     const x = await to(small, normal(key(2), [2, 9, 9, 4]))

@@ -1,5 +1,5 @@
-// The shaders of three rules, as they are given to a GPU, to be read: snapshots/*.wgsl. After a wanted change
-// `npx vitest run tests/webgpu/snapshots.test.ts -u` writes them anew, and the commit shows what became of them.
+// The shaders of three rules, as they are given to a GPU, to be read: snapshots/*.wgsl. After an intended change
+// `npx vitest run tests/webgpu/snapshots.test.ts -u` writes them again, and the commit shows the difference.
 
 import { expect, it } from 'vitest'
 import { cpu, defineRule, depthwise, growingRule, mlp, recipes, zeros, type Backend, type DataRule } from '../../src/index.ts'
@@ -20,7 +20,7 @@ const rules: Readonly<Record<string, DataRule>> = {
   }),
 }
 
-it.each(Object.entries(rules))('the shaders of %s are those that were read last', async (name, rule) => {
+it.each(Object.entries(rules))('the shaders of %s are those in the snapshots', async (name, rule) => {
   const x = zeros([8, 32, 32, channelCount(rule.channels)], { backend })
   const { step, back } = kernelsOf(arrange(rule, x, 0).program, { uniform: 65536, storage: 2 ** 27 }, divisions.hardware)
   const text = [['one forward step', step], ['one backward step', back]] as const

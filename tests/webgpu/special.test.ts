@@ -1,4 +1,4 @@
-// NaN, infinity, and numbers near the ends of float32, through lengths, losses and metrics: as on the CPU.
+// NaN, infinity, and numbers near the ends of float32, in norms, losses and metrics: as on the CPU.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()
 
-/** The results of f, made of tensors of both backends, are equal up to a part in a million. */
+/** Asserts that the results of f on both backends are equal up to a part in a million. */
 async function expectAlike(f: (make: (values: readonly number[], shape: readonly number[], dtype?: DType) => Tensor) => Tensor): Promise<void> {
   const on = async (backend: Backend): Promise<number[]> => (
     [...await f((values, shape, dtype = 'float32') => tensor(values, { shape, dtype, backend })).data()])
@@ -20,7 +20,7 @@ async function expectAlike(f: (make: (values: readonly number[], shape: readonly
 }
 
 describe('on a GPU', () => {
-  it('lengths neither overflow nor underflow where they can be held', async () => {
+  it('norms neither overflow nor underflow if they can be represented', async () => {
     const numbers = fc.array(fc.double({ min: 0.5, max: 8, noNaN: true }), { minLength: 1, maxLength: 300 })
     await fc.assert(fc.asyncProperty(numbers, fc.integer({ min: -120, max: 119 }), async (values, n) => {
       const scaled = values.map((v, i) => v * (-1) ** i * 2 ** n)
@@ -56,7 +56,7 @@ describe('on a GPU', () => {
     await expectAlike(make => cellgrad.psnr(make([1, 2, 3, 4], [2, 2]), make([1, 2], [2])))
   })
 
-  it('beyond a border of zeros, convolutions see zeros: times what is no number, in weights or cotangents, they are NaN', async () => {
+  it('beyond a border of zeros, convolutions see zeros: times a NaN or ∞ in weights or cotangents they are NaN', async () => {
     const { conv2d, depthwiseConv } = cellgrad, convolutions = { conv2d, depthwiseConv }
     const image = [1, 9, 8, 4], outputs = { conv2d: 4, depthwiseConv: 8 }
     const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b)
@@ -92,7 +92,7 @@ describe('on a GPU', () => {
     }
   })
 
-  it('casts cut fractions off and count modulo 2³²', async () => {
+  it('casts truncate fractions and count modulo 2³²', async () => {
     const values = [1.9, -1.9, -0, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32 + 512, -(2 ** 31) - 256, 3e38, -0.5, 4294967040]
     const wanted = values.map(v => v | 0)
     for (const backend of [cellgrad.cpu(), gpu]) {

@@ -1,5 +1,5 @@
-// Long sums keep their digits, on every backend: n terms are wrong by no more than so many roundings of the sum of their
-// magnitudes as a tree of them has, and not by n.
+// Long sums stay accurate on every backend: the error of n terms is at most as many roundings of the sum of their
+// magnitudes as a tree has levels, and not n.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -11,17 +11,17 @@ import { sharedGpu } from './gpu.ts'
 
 const gpu = await sharedGpu()
 
-/** 0.1 as it is in 32 bits. */
+/** 0.1 in 32 bits. */
 const tenth = Math.fround(0.1)
 
 /** Numbers of which a running sum would round most in one direction. */
 const list = (n: number, seed: number): Float32Array => (
   Float32Array.from({ length: n }, (_, i) => tenth * (1 + (Math.imul(i + seed, 2654435761) >>> 28) / 64)))
 
-/** Double precision makes up for the rest. */
+/** The rest is in double precision. */
 const exact = (values: Float32Array, f = (v: number): number => v): number => values.reduce((t, v) => t + f(v), 0)
 
-/** What it computes over n terms, and what is right. */
+/** The computed sum of n terms, and the exact one. */
 type Sum = (values: Float32Array, backend: Backend) => { got: Tensor; wanted: number }
 
 const rows = (values: Float32Array, backend: Backend): Tensor => tensor(values, { shape: [values.length, 1], backend })
@@ -122,7 +122,7 @@ describe.each([['webgpu', gpu], ['cpu', cpu()]] as const)('long sums on %s:', (n
   })
 
   it('the weights of a fused rollout, over its cells and steps', async () => {
-    // A cell adds w2·relu(b1) + b2 = 0 to its 1 in each step, so that all that is owed to each weight is the sum of all
+    // A cell adds w2·relu(b1) + b2 = 0 to its 1 in each step, so that the gradient of each weight is the sum of all
     // cotangents, once for each step.
     const rule = defineRule({ channels: { a: 1 }, perceive: ['identity'], update: mlp(1), fireRate: 1 })
     // A running sum of this number rounds in one direction for long.

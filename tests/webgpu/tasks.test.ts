@@ -32,7 +32,7 @@ const digits = defineRule({
   channels: { image: 1, classes: 3, hidden: 2 }, frozen: ['image'], inputMask: { channel: 0, above: 0.3 },
   perceive: [conv(8)], update, fireRate: 0.5,
 })
-// No mask: all cells are asked, and the rule is run out of operators, as it has bounds.
+// Without a mask all cells count, and the rule runs composed, because it has bounds.
 const bounded = defineRule({ ...digits, inputMask: null, bound: { type: 'tanh' } })
 // Other channels of the same program as the digits: shaders take most of the time.
 const images = defineRule({ ...digits, channels: { input: 1, output: 2, hidden: 3 }, frozen: ['input'] })
@@ -86,7 +86,7 @@ async function contents(tree: unknown): Promise<Record<string, Data>> {
   return found
 }
 
-it.each(Object.entries(lessons))('%s takes the iterations that the CPU takes', async (_, { rule, task, more }) => {
+it.each(Object.entries(lessons))('%s takes the same iterations as the CPU', async (_, { rule, task, more }) => {
   const [ours, theirs] = [gpu, host].map(backend => taskTrainer({
     rule, task: task(backend), batch: 4, steps: [3, 5], optimiser: sgd({ rate: 0.05 }), normalise: true, ...more,
   }))

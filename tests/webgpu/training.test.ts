@@ -38,7 +38,7 @@ function trainerOn(backend: Backend, more: Partial<GrowingOptions> = {}): Traine
   })
 }
 
-/** Everything in a state by its path: arrays, whatever holds them, and numbers. */
+/** Everything in a state by its path: arrays, of tensors or pool slots, and numbers. */
 async function contents(state: State): Promise<Record<string, Float32Array>> {
   const found: Record<string, Float32Array> = {}
   const later: Promise<void>[] = []
@@ -56,7 +56,7 @@ function expectNear(got: Record<string, Float32Array>, expected: Record<string, 
   for (const [path, values] of Object.entries(expected)) expect(distance(got[path], values), path).toBeLessThan(1e-4)
 }
 
-it('takes the iterations that the CPU takes: loss, gradient, parameters, optimiser and pool', async () => {
+it('takes the same iterations as the CPU: loss, gradient, parameters, optimiser and pool', async () => {
   const here = train(trainerOn(gpu), { iterations: 3, seed: 1 })
   for await (const expected of train(trainerOn(host), { iterations: 3, seed: 1 })) {
     const got = (await here.next()).value!
@@ -65,7 +65,7 @@ it('takes the iterations that the CPU takes: loss, gradient, parameters, optimis
     }
     expectNear(await contents(got.state), await contents(expected.state))
     if (expected.iteration < 3) continue
-    // The optimiser sees gradients of length 1; here are those of the loss itself.
+    // The optimiser gets gradients of length 1; these are those of the loss itself.
     const gradients = async (backend: Backend, { params }: State): Promise<Tensor[]> => {
       const x = seed(rule, { height: 12, width: 12, batch: 2, backend })
       const loss = (p: DataParams): Tensor => mean(mse(rgba(rollout(rule, p, x, key(5), { steps: 8 })), disc(backend)))
@@ -77,7 +77,7 @@ it('takes the iterations that the CPU takes: loss, gradient, parameters, optimis
   expect((await here.next()).done).toBe(true)
 })
 
-it.runIf(long)('learns as the CPU does, in memory that does not grow', async () => {
+it.runIf(long)('learns like the CPU, in memory that does not grow', async () => {
   const losses: Record<string, number[]> = { cpu: [], webgpu: [] }
   const held: number[] = []
   const pooled: number[] = []
@@ -96,7 +96,7 @@ it.runIf(long)('learns as the CPU does, in memory that does not grow', async () 
   expect(Math.abs(last('webgpu') / last('cpu') - 1)).toBeLessThan(0.1)
 })
 
-it('neither reads nor makes a buffer inside an iteration, once it has as many as it needs', async () => {
+it('neither reads nor creates a buffer within an iteration, once all buffers exist', async () => {
   const trainer = trainerOn(gpu, { steps: [7, 8] })
   const create = vi.spyOn((await sharedDevice()).device, 'createBuffer')
   const read = vi.spyOn(gpu, 'read')
@@ -112,7 +112,7 @@ it('neither reads nor makes a buffer inside an iteration, once it has as many as
   expect(read).not.toHaveBeenCalled()
 })
 
-it('stops where the loss is no longer a number, with the state before', async () => {
+it('stops when the loss is no longer finite, with the state before', async () => {
   const trainer = trainerOn(gpu, { optimiser: adam({ rate: stepDecay(2e-3, { at: [2], factor: 1e5 }) }) })
   const seen: number[] = []
   const end = async (): Promise<void> => {
@@ -127,7 +127,7 @@ it('stops where the loss is no longer a number, with the state before', async ()
   expect(await contents(error.state)).toEqual(await contents(state))
 })
 
-it('takes over a state of the CPU, and hands it back bit for bit', async () => {
+it('takes over a state of the CPU, and returns it bit for bit', async () => {
   const bytes = await encodeCheckpoint(trainedOnCpu())
   const { state } = decodeCheckpoint(bytes, 'a.safetensors', { backend: gpu })
   expect(state.pool.every(slot => slot instanceof Tensor && slot.backend === gpu)).toBe(true)
@@ -142,7 +142,7 @@ function trainedOnCpu(): State {
   return state
 }
 
-it('says what the memory went to where it is exhausted, and keeps nothing', async () => {
+it('says what the memory was used for if it is exhausted, and keeps nothing', async () => {
   const device = await openDevice()
   const small = backendOn(device, { maxBytes: 60_000 })
   const trainer = trainerOn(small)

@@ -63,5 +63,5 @@ export async function judgeModel<M>(
 /** The files of models as a list in Markdown. */
 export function listOf(context: Context, models: readonly Pick<Judged<unknown>, 'file'>[]): string {
   const files = models.flatMap(({ file }) => file ?? [])
-  return `Trained models, in \`${context.models}\`, and how they are played; what is above holds of them to the last digit:\n\n${files.map(file => `- ${file}`).join('\n')}`
+  return `The models of seed ${context.seed} are in \`${context.models}\`; from the files, the numbers of that seed are the same to the last digit:\n\n${files.map(file => `- ${file}`).join('\n')}`
 }

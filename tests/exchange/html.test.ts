@@ -25,7 +25,7 @@ import { cast } from '../../src/tensor/ops/cast.ts'
 import { slice } from '../../src/tensor/ops/pad-slice.ts'
 import { zeros } from '../../src/tensor/ops/create.ts'
 import { normal, uniform } from '../../src/tensor/ops/random.ts'
-import type { Tensor } from '../../src/tensor/tensor.ts'
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
 import { mapTree } from '../../src/tensor/tree.ts'
 import { scenes } from '../nca/random-rule.ts'
 import { partsOf } from '../nca/perception-families.ts'
@@ -164,6 +164,15 @@ describe('exportHtml', () => {
     expect(JSON.parse(/id="model">([^]*?)<\/script>/.exec(html)![1])).toMatchObject({
       names: { classes: ['cat', 'dog'] }, channelNames: ['r', 'g', 'b', 'a', 'cat', 'dog', 'condition.0', 'condition.1'],
     })
+  })
+
+  it('starts from the first example of the model, where it has some', async () => {
+    const starts = { rgba: tensor([[0.5, 0, 0, 1], [0, 0, 1, 1]]) }
+    const html = await exportHtml({ rule: small, params, starts }, { size: 5 })
+    const { start, started } = JSON.parse(/id="model">([^]*?)<\/script>/.exec(html)![1]) as { start: { at: number[]; values: string }; started: boolean }
+    expect([start.at, started]).toEqual([[12], true])
+    const values = new Float32Array(new Uint8Array(Buffer.from(start.values, 'base64')).buffer)
+    expect(Array.from(values).slice(0, 4)).toEqual([0.5, 0, 0, 1])
   })
 
   it('starts from the given cells, none of whose texts can end the script', async () => {

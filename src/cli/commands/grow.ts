@@ -20,7 +20,7 @@ import { block, isLive, pictureLines } from '../terminal/screen.ts'
 import { argument, command, flag, type Command, type Given } from '../input/command.ts'
 
 const args: ArgsDef = {
-  model: argument('A trained model: an emoji or its name, if bundled, a file, or the folder of a run (default: 🦎)'),
+  model: argument('A trained model: a file, the folder of a run, or the emoji or name of a bundled one, which a wrong name lists (default: 🦎)'),
   steps: flag('n', 'Steps to grow (default: 200)'),
   size: flag('n', 'Rows and columns of the grid (default: those of the training)'),
   example: flag('n|name', 'Which example of the file, or which condition, it begins with (default: 0)'),

@@ -23,7 +23,7 @@ export type Activation = 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'gelu' | 's
 /** Features that not every runner has, named as in the messages that say so. */
 export type Feature =
   | 'filters beside a convolution with a function' | 'volumes' | 'given' | 'noise on the state' | 'residual networks'
-  | 'changes through a function' | 'attention' | 'norms' | 'deformable convolutions'
+  | 'changes through a function' | 'attention' | 'norms' | 'deformable convolutions' | 'bounds that exclude 0'
 
 /** An activation, with the slope of leakyRelu for negative numbers. */
 export type Applied = { readonly activation: Activation; readonly slope: number }
@@ -121,8 +121,8 @@ export type Program = {
   readonly inputMask: { readonly channel: number; readonly above: number } | null
   /** Normal noise and its standard deviation: on each change, or on the whole state before each step; null for none. */
   readonly noise: { readonly on: 'state' | 'change'; readonly std: number } | null
-  /** Bounds applied after each step: tanh if `squash`, else clamp; they contain 0, so that dead cells stay zero. */
-  readonly bound: { readonly squash: boolean; readonly low: number; readonly high: number } | null
+  /** Bounds applied after each step: tanh if `squash`, else clamp. To `all` cells if they exclude 0, since dead cells are then not zero. */
+  readonly bound: { readonly squash: boolean; readonly low: number; readonly high: number; readonly all: boolean } | null
   /** When the living mask is tested; with 'after', cells may be dead before the step. */
   readonly living: { readonly channel: number; readonly above: number; readonly when: 'both' | 'after' } | null
 }

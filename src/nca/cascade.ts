@@ -5,19 +5,20 @@
  *   at scale k   c = mean of each k×k block of the state          c ← step(c)          state ← each cell of c, k×k times
  *
  * Frozen channels keep their full resolution: a coarse cell gets their mean. The mean of a repeated cell is the cell itself, so
- * the steps at one scale are a rollout on the coarse grid, and each costs 1/k² of a step on the fine one.
+ * the steps at one scale are a rollout on the coarse grid, and run as one; each costs 1/k² of a step on the fine one.
  */
 import { list, judged, orNull, record, checkData, type Field } from '../backends/fields.ts'
 import { check, isObject, wholeFrom } from '../backends/options.ts'
+import { add, sub } from '../tensor/ops/arithmetic.ts'
 import { where } from '../tensor/ops/compare.ts'
-import { broadcastTo } from '../tensor/ops/broadcast.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
+import type { Key } from '../tensor/key.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { customRule } from './rule/define.ts'
 import { init } from './rule/parameters.ts'
-import type { CustomRule, DataParams, DataRule, Rule } from './rule/types.ts'
-import { frozenChannels, step } from './step.ts'
+import type { CustomRule, DataParams, DataRule, Rule, WholeOptions } from './rule/types.ts'
+import { frozenChannels, rollout, step } from './step.ts'
 
 /** A scale of a cascade, like `{ scale: 4, steps: 8 }`. */
 export type Stage = {
@@ -29,7 +30,7 @@ export type Stage = {
 
 const stageField = record<Stage>({
   fields: {
-    scale: { ...wholeFrom(2, 4096), about: 'Cells of the grid along each side of a coarse one, fewer than in the stage before' },
+    scale: { ...wholeFrom(2, 4096), about: 'Cells along each side of a coarse one, fewer than in the stage before' },
     steps: { ...wholeFrom(1), about: 'Steps at this scale' },
   },
 })
@@ -42,13 +43,14 @@ const stagesField: Field<readonly Stage[]> = judged(list<Stage>(stageField, 'sta
 /** Stages as a training and a model file give them, null for none. */
 export const cascadeField: Field<readonly Stage[] | null> = {
   ...orNull<readonly Stage[]>(stagesField), default: null,
-  about: 'Stages on coarse grids, the coarsest first, before all other steps: scale and steps of each; null: none',
+  about: 'Stages on coarse grids before all other steps, the coarsest first; null: none',
 }
 
 /**
  * A rule whose first steps are on coarse grids, stage after stage, and all others on the grid itself. It has the parameters of
- * the given rule, is trained and run like any other, and runs composed, never fused. A model file (`encodeModel`) holds the
- * given rule and beside it the stages, from which its reader makes the cascade again.
+ * the given rule, is trained and run like any other, and its stages run fused if the given rule does; only rollouts with `inputs` or
+ * `masks` run composed. A model file (`encodeModel`) holds the given rule and beside it the stages, from which its reader makes the
+ * cascade again.
  *
  * @param stages from the coarsest on; the sides of the grid must be multiples of the scales
  * @throws where the rule is code, or the scales do not decrease; a step throws where a side is no multiple of the scale, or
@@ -65,36 +67,39 @@ export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<Da
   const whole = checkData('cascade', record<{ stages: readonly Stage[] }>({ fields: { stages: stagesField } }), { stages }).stages
   const { grid, channels } = rule
   const ends = whole.map((_, i) => whole.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0))
-  return customRule<DataParams>({
+  const stageOf = (t: number): number => ends.findIndex(end => t < end)
+  /** Runs the state x on the grid of stage i, or for −1 on the fine grid; the states that `run` returns are put on the fine grid. */
+  function on(i: number, x: Tensor, run: (x: Tensor) => Tensor[]): Tensor[] {
+    if (i < 0) return run(x)
+    const { scale } = whole[i], [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
+    const fits = cells.every(n => n % scale === 0)
+    check(fits, 'cascade', 'the size of the grid', cells.join('×'), `sides that are multiples of ${scale}, the scale of a stage`)
+    const inBlocks = (t: Tensor, side: number): Tensor => reshape(t, [b, ...cells.flatMap(n => [n / scale, side]), c])
+    const blocks = inBlocks(x, scale), sides = cells.map((_, axis) => 2 + 2 * axis)
+    // The mean distance of the cells from their rounded mean corrects it, so that the mean of equal cells has exactly their bits.
+    const near = mean(blocks, sides, { keepDims: true }), rest = mean(sub(blocks, near), sides)
+    return run(add(reshape(near, rest.shape), rest)).map(coarse => reshape(where(frozenChannels(rule, x), blocks, inBlocks(coarse, 1)), x.shape))
+  }
+  const code = customRule<DataParams>({
     grid, channels,
     init: (k, placement) => init(rule, k, placement),
     step: (params, x, context) => {
-      const stage = whole[ends.findIndex(end => context.t < end)]
-      if (stage === undefined) return step(rule, params, x, context)
-      check(context.mask === undefined, 'cascade', 'mask', context.mask, 'none for steps on a coarse grid')
-      const next = repeated(step(rule, params, blockMeans(x, stage.scale), context), stage.scale)
-      return rule.frozen.length === 0 ? next : where(frozenChannels(rule, x), x, next)
+      const i = stageOf(context.t)
+      check(i < 0 || context.mask === undefined, 'cascade', 'mask', context.mask, 'none on a coarse grid')
+      return on(i, x, x => [step(rule, params, x, context)])[0]
     },
   })
+  /** One rollout for each stage, then one on the fine grid. */
+  function states(params: DataParams, x: Tensor, k: Key, { steps, readouts, from, ...how }: WholeOptions): Tensor[] {
+    const i = stageOf(from), end = Math.min(steps, (ends[i] ?? Infinity) - from)
+    const seen = on(i, x, x => rollout(rule, params, x, k, { ...how, steps: end, readouts: [...readouts.filter(n => n <= end), end], from }))
+    const next = seen.pop()!, later = readouts.filter(n => n > end).map(n => n - end)
+    return end === steps ? seen : [...seen, ...states(params, next, k, { ...how, steps: steps - end, readouts: later, from: from + end })]
+  }
+  return Object.freeze({ ...code, whole: { rule, states } })
 }
 
 /** The rule that runs: the given one or, where there are stages, its cascade, which has the same parameters. */
 export function inStages<R extends Rule>(rule: R, stages: readonly Stage[] | null = null): R {
   return stages === null ? rule : cascade(rule as DataRule, stages) as Rule as R
-}
-
-/** The mean of each block of `scale` cells along each side: `[b,h,w,c]` → `[b,h/scale,w/scale,c]`. */
-function blockMeans(x: Tensor, scale: number): Tensor {
-  const [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
-  const fits = cells.every(n => n % scale === 0)
-  check(fits, 'cascade', 'the size of the grid', cells.join('×'), `sides that are multiples of ${scale}, the scale of a stage`)
-  const blocks = reshape(x, [b, ...cells.flatMap(n => [n / scale, scale]), c])
-  return mean(blocks, cells.map((_, axis) => 2 + 2 * axis))
-}
-
-/** Each cell repeated as a block of `scale` cells along each side: `[b,h,w,c]` → `[b,h·scale,w·scale,c]`. */
-function repeated(x: Tensor, scale: number): Tensor {
-  const [b, ...cells] = x.shape.slice(0, -1), c = x.shape.at(-1)!
-  const each = reshape(x, [b, ...cells.flatMap(n => [n, 1]), c])
-  return reshape(broadcastTo(each, [b, ...cells.flatMap(n => [n, scale]), c]), [b, ...cells.map(n => n * scale), c])
 }

@@ -27,7 +27,8 @@ export function explain(rule: Rule, given: unknown = defaultBackend, x?: Tensor)
   if (x !== undefined) checkState('explain', rule, given, x)
   const why = x ? whyStateComposed(rule, x) : whyComposed(rule, given as Backend)
   const path = why === null ? 'fused' : `composed of operators, because ${why}`
-  return `${path}: ${rule.type === 'custom' ? `${channelCount(rule.channels)} channels.` : inWords(rule)}`
+  const said = rule.type === 'custom' ? rule.whole?.rule : rule
+  return `${path}: ${said ? inWords(said) : `${channelCount(rule.channels)} channels.`}`
 }
 
 function inWords(rule: DataRule): string {

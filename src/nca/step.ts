@@ -267,17 +267,19 @@ export function rollout<R extends Rule>(
   const at = readouts ? [...new Set(readouts)].sort((a, b) => a - b) : [steps]
   /** The states after `at` steps of a rule, composed of operators. */
   const composedBy = <R extends Rule>(rule: R) => (params: Params<R>, x: Tensor, inputs: RolloutOptions['inputs']): Tensor[] => {
-    const [last, states] = scan((now: Tensor, _, t) => {
+    const [, states] = scan((now: Tensor, _, t) => {
       const x = inputs ? setChannels(rule, now, inputs(from + t)) : now
       const next = advance(rule, params, x, { key: foldIn(key, from + t), t: from + t, mask: masks?.[t], angle })
       return [next, at.includes(t + 1) ? next : null] as const
     }, x, steps, { checkpoint })
-    return steps === 0 ? [last] : at.map(n => states[n - 1]!)
+    return at.map(n => states[n - 1]!)
   }
+  if (steps === 0) return readouts ? [] : x
+  const how = { steps, readouts: at, checkpoint, masks, angle, from, inputs }
   return scope(() => {
-    const states = fusedRollout(
-      rule, params as DataParams, x, key, { steps, readouts: at, checkpoint, masks, angle, from, inputs }, composedBy,
-    ) ?? composedBy(rule)(params, x, inputs)
+    const whole = rule.type === 'custom' && !masks && !inputs ? rule.whole : undefined
+    const states = whole?.states(params as never, x, key, how)
+      ?? fusedRollout(rule, params as DataParams, x, key, how, composedBy) ?? composedBy(rule)(params, x, inputs)
     return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]
   }, 'rollout()')
 }

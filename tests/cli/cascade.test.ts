@@ -35,7 +35,7 @@ saveEvery: 2
 it('is trained, and a run that was stopped ends with the same bits', async () => {
   const whole = await cellgrad('train', 'coarse.yaml', '--out', 'whole')
   expect([whole.status, whole.err]).toEqual([0, ''])
-  expect(whole.out).toMatch(/^Rollouts run composed of operators, because their first steps are on coarse grids: identity, sobelX /m)
+  expect(whole.out, 'fused, and so nothing is said').not.toContain('Rollouts run composed')
   expect((await cellgrad('train', 'coarse.yaml', '--iterations', '2', '--out', 'half')).status).toBe(0)
   expect((await cellgrad('train', '--resume', 'half', '--iterations', '4')).status).toBe(0)
   const [a, b] = await Promise.all(['whole', 'half'].map(name => readFile(folder(name, 'checkpoint.safetensors'))))

@@ -9,7 +9,6 @@ import fc from 'fast-check'
 import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data, DType } from '../../src/backends/backend.ts'
 import { plain, plainParams } from '../../src/nca/fused/plain.ts'
-import { paramTree } from '../../src/nca/fused/rollout.ts'
 import { isDeformable } from '../../src/nca/fused/sight.ts'
 import { perceive } from '../../src/nca/perceive.ts'
 import { activate, activations, mlp, type Activation } from '../../src/nca/mlp.ts'
@@ -23,7 +22,7 @@ import { position } from '../../src/nca/perceptions/position.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { channelCount, updatedChannels } from '../../src/nca/rule/channels.ts'
 import { defineRule } from '../../src/nca/rule/define.ts'
-import { paramShapes, perceptionSize } from '../../src/nca/rule/parameters.ts'
+import { paramShapes, paramTree, perceptionSize } from '../../src/nca/rule/parameters.ts'
 import type { Bound, DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { alive, inspectStep, rollout } from '../../src/nca/step.ts'
 import type { RolloutOptions } from '../../src/nca/run-options.ts'
@@ -168,10 +167,10 @@ const oneDeformable = fc.record({
   outputs: fc.integer({ min: 1, max: 9 }), size: fc.constantFrom(1, 3, 3), reach: fc.constantFrom(1, 1, 2, null, null), modulated: fc.boolean(),
 }).map(({ outputs, ...rest }): Perception => deformable(outputs, rest))
 
-/** Deformable convolutions, alone or with another or attention, before, behind or between filters and convolutions. */
+/** Deformable convolutions, alone or with another or attention, before, behind or between filters, convolutions and positions. */
 export const deformableRules: fc.Arbitrary<DataRule> = fc.tuple(rulesOn(2), fc.record({
   first: oneDeformable, second: fc.option(fc.oneof(oneDeformable, oneAttention), { freq: 1 }), filters: fc.array(filterParts(2), { maxLength: 2 }),
-  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations)), { maxLength: 2 }),
+  others: fc.array(fc.oneof(filterParts(2), convolution(2, ...activations), fc.constant(position(3, { bands: 2 }))), { maxLength: 2 }),
 })).map(([rule, { first, second, filters, others }]) =>
   defineRule({ ...rule, perceive: [...filters, first, ...others, ...(second && (isDeformable(second) || channelCount(rule.channels) > 6) ? [second] : [])] }))
 
@@ -185,6 +184,7 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
     { weight: 1, arbitrary: deformableRules },
   ),
   noise: fc.constantFrom(null, null, { on: 'state' as const, std: 0.1 }),
+  bound: fc.constantFrom<(Bound | null)[]>(null, null, null, null, null, null, { type: 'clamp', low: 0.05, high: 0.6 }, { type: 'clamp', low: -0.6, high: -0.05 }),
   lastActivation: fc.constantFrom<Activation[]>('linear', 'linear', ...activations),
   residual: fc.option(fc.record({ layers: fc.integer({ min: 1, max: 3 }), first: fc.boolean() }), { freq: 2 }),
   parts: fc.option(fc.constantFrom(mixed, positioned).chain(of => fc.record({ 1: of(1), 2: of(2), 3: of(3) }))),
@@ -194,18 +194,16 @@ export const fusedOnCpu: fc.Arbitrary<DataRule> = fc.record({
   // A few numbers are often nearly equal, and their norm is then that of rounding errors.
   const normed = norm === null ? [] : [...(norm.on === 'hidden' ? [] : [n]), ...(norm.on === 'perception' ? [] : widths)]
   const groups = [norm?.groups ?? 1, 1].find(groups => normed.every(n => n % groups === 0 && n / groups > 5))
-  // Beside filters positions have additional channels, so there a norm runs composed.
-  const beside = norm?.on !== 'hidden' && rule.perceive.some(part => isLearned(part) && part.type === 'position')
-  return norm && groups && !beside ? defineRule({ ...rule, update: { ...update, norm: { on: norm.on, groups } } }) : rule
+  return norm && groups ? defineRule({ ...rule, update: { ...update, norm: { on: norm.on, groups } } }) : rule
 })
 
-function drawnOnCpu({ rule, noise, parts, residual, lastActivation }: {
-  rule: DataRule; noise: DataRule['noise']; lastActivation: Activation; residual: { layers: number; first: boolean } | null
+function drawnOnCpu({ rule, noise, bound, parts, residual, lastActivation }: {
+  rule: DataRule; noise: DataRule['noise']; bound: Bound | null; lastActivation: Activation; residual: { layers: number; first: boolean } | null
   parts: Readonly<Record<Dimensions, Perception[]>> | null
 }): DataRule {
-  const seen: DataRule = { ...rule, update: { ...rule.update, lastActivation }, noise: noise ?? rule.noise, perceive: parts?.[rule.grid] ?? rule.perceive }
-  // A residual network beside positions and filters is composed.
-  if (!residual || seen.perceive.some(part => isLearned(part) && part.type === 'position')) return defineRule(seen)
+  const update = { ...rule.update, lastActivation }
+  const seen: DataRule = { ...rule, update, noise: noise ?? rule.noise, bound: bound ?? rule.bound, perceive: parts?.[rule.grid] ?? rule.perceive }
+  if (!residual) return defineRule(seen)
   const { activation, slope, lastBias } = rule.update
   const n = residual.first ? Math.min(perceptionSize(seen), 40) : rule.update.hidden[0]
   return defineRule({ ...seen, update: mlp(new Array<number>(residual.layers).fill(n), { activation, slope, lastBias, lastActivation, residual: true }) })

@@ -10,7 +10,7 @@ import { vjp } from '../../src/autograd/vjp.ts'
 import type { Backend, Data } from '../../src/backends/backend.ts'
 import { cpu } from '../../src/backends/cpu.ts'
 import { explain } from '../../src/nca/explain.ts'
-import { mlp, type Mlp } from '../../src/nca/mlp.ts'
+import { mlp } from '../../src/nca/mlp.ts'
 import { attention } from '../../src/nca/perceptions/attention.ts'
 import { conv } from '../../src/nca/perceptions/conv.ts'
 import { deformable } from '../../src/nca/perceptions/deformable.ts'
@@ -18,7 +18,7 @@ import { depthwise } from '../../src/nca/perceptions/depthwise.ts'
 import { position } from '../../src/nca/perceptions/position.ts'
 import { residualConv } from '../../src/nca/perceptions/residual-conv.ts'
 import { customRule, defineRule } from '../../src/nca/rule/define.ts'
-import { init } from '../../src/nca/rule/parameters.ts'
+import { init, perceptionSize } from '../../src/nca/rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../../src/nca/rule/types.ts'
 import { rollout } from '../../src/nca/step.ts'
 import { foldIn, key, split } from '../../src/tensor/key.ts'
@@ -447,29 +447,25 @@ describe('the composed path takes over', () => {
     expect(calls).toEqual({ forward: 4, backward: 4 })
   })
 
-  it('for positions beside deformable convolutions, or beside filters before a residual layer, and for no others', () => {
-    const why = (update: Mlp, ...perceive: Perception[]): string => explain(defineRule({ ...base, update, perceive }), whole).split(':')[0]
-    const composed = 'composed of operators, because it perceives by position'
-    expect(why(mlp(3), deformable(3), position(2))).toBe(composed)
-    expect(why(mlp(9, { residual: true }), 'identity', attention(5), position(2))).toBe(composed)
-    expect(why(mlp(3), 'identity', attention(5), position(2))).toBe('fused')
-    for (const update of [mlp(3), mlp(3, { residual: true })]) {
-      expect([
-        why(update, attention(3)), why(update, 'identity', attention(3, { heads: 2, size: 5 }), depthwise(1)),
-        why(update, attention(3), attention(2)), why(update, attention(3), conv(2)), why(update, residualConv(2), attention(3)),
-        why(update, attention(3, { feedForward: 2 })), why(update, deformable(3)), why(update, attention(3), position(2)),
-        why(update, 'identity', deformable(3, { reach: null, size: 5, modulated: true }), conv(2), deformable(2), attention(3), residualConv(2)),
-      ]).toEqual(new Array(9).fill('fused'))
+  it('for no rule that the vocabulary can express', () => {
+    const parts: Perception[][] = [
+      [position(2)], ['identity', position(2)], ['sobelX', depthwise(1), position(2)], [conv(3), position(2)],
+      [attention(3)], ['identity', attention(3, { heads: 2, size: 5 }), depthwise(1)], [attention(3), attention(2), position(2)],
+      [attention(3), conv(2)], [residualConv(2), attention(3)], [attention(3, { feedForward: 2 })], [deformable(3)],
+      [deformable(3), position(2)], [position(1), 'laplacian', deformable(3, { reach: null, modulated: true }), deformable(2), position(2)],
+      [deformable(3, { reach: 2 }), conv(2, { activation: 'tanh' }), position(2), residualConv(2)],
+      ['identity', deformable(3, { reach: null, size: 5, modulated: true }), conv(2), deformable(2), attention(3), residualConv(2), position(2)],
+    ]
+    for (const perceive of parts) {
+      const n = perceptionSize(defineRule({ ...base, perceive }))
+      const networks = [
+        mlp(3), mlp(n, { residual: true }), ...(['perception', 'hidden', 'both'] as const).map(on => mlp([n, n], { residual: true, norm: { on } })),
+      ]
+      for (const update of networks) {
+        const rule = defineRule({ ...base, perceive, update })
+        expect(explain(rule, whole).split(':')[0], JSON.stringify(rule)).toBe('fused')
+      }
     }
-  })
-
-  it('for norms of the perception beside positions and filters', () => {
-    const why = (perceive: Perception[], on: 'perception' | 'hidden'): string =>
-      explain(defineRule({ ...base, perceive, update: mlp(4, { norm: { on } }) }), whole).split(':')[0]
-    expect([
-      why(['identity', position(2)], 'perception'), why(['identity', position(2)], 'hidden'), why([conv(3), position(2)], 'perception'),
-      why(['identity', conv(3, { activation: 'gelu' }), attention(3)], 'perception'),
-    ]).toEqual(['composed of operators, because it perceives by position', 'fused', 'fused', 'fused'])
   })
 
   it('for no steps at all', () => {

@@ -194,7 +194,7 @@ function applyChanges(s: Sample, band: Band, kept: BandStep | null): void {
     }
   }
   planes.or('held', 'held', 'act', band)
-  planes.and('held', 'held', 'life', band)
+  planes.and('held', 'held', bound?.all ? 'ones' : 'life', band)
   if (bound) s.arrived(band) // bounds may have changed which cells are strong
   else s.updateRing(band)
 }

@@ -104,7 +104,7 @@ export function wasmRunner(
   const runner: WasmRunner = {
     features: [
       'filters beside a convolution with a function', 'volumes', 'given', 'noise on the state', 'residual networks',
-      'changes through a function', 'attention', 'norms', 'deformable convolutions',
+      'changes through a function', 'attention', 'norms', 'deformable convolutions', 'bounds that exclude 0',
     ],
     mostLayers: Infinity,
     widestWindow: Infinity,

@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
+import { inStages } from '../../nca/cascade.ts'
 import { explain } from '../../nca/explain.ts'
 import type { Image } from '../../nca/files/image.ts'
 import type { TrainerState } from '../../nca/training/trainer.ts'
@@ -90,7 +91,7 @@ export async function runTraining(
     say(`Up to iteration ${from}, fused multiply-add was ${found.metadata.fma}; from here on it is ${fma}: the last bits will `
       + 'not be those of a run that was left alone.')
   }
-  const how = cascade ? `composed of operators, because their first steps are on coarse grids: ${explain(rule, backend).replace(/^.*?: /, '')}` : explain(rule, backend)
+  const how = explain(inStages(rule, cascade), backend)
   if (verbose || !how.startsWith('fused')) say(`Rollouts run ${how}`)
   subject.hints.forEach(hint => say(hint))
   if (log.unreadable.length > 0) {

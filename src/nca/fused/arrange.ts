@@ -10,7 +10,7 @@ import { zeros } from '../../tensor/ops/create.ts'
 import { dense } from '../../tensor/ops/dense.ts'
 import { depthwiseConv } from '../../tensor/ops/depthwise-conv/depthwise-conv.ts'
 import { gather } from '../../tensor/ops/gather.ts'
-import { pad, slice } from '../../tensor/ops/pad-slice.ts'
+import { pad } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
@@ -24,21 +24,24 @@ import { partSize, perceptionSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
 import { askingOf, attendedIn } from './attention.ts'
 import { deformedIn, movingOf } from './deformable.ts'
+import { excludesZero } from './eligible.ts'
 import { extend, inFours } from './extend.ts'
 import { fronted, frontedParams, hiddenLayers, type Hidden } from './norms.ts'
 import { isResidual, plain, plainParams, readingPlain } from './plain.ts'
-import { ownChannels } from './position.ts'
-import { readingSeen, type Reading } from './reading.ts'
+import { ownChannels, placed, placedParams, placedState, readingPlaced } from './position.ts'
+import { readingSeen } from './reading.ts'
+import { learnedIn, rowsBy, times, type Reading } from './rows.ts'
 import { choosesWhere, inThree, isConvolution, isLinear, seesWindow, sumOf, tapsOf, tapsWithin, windowOf } from './sight.ts'
 
 /**
- * The program of a rule that can be fused (`eligible.ts`) for states like `x` `[b,h,w,c]`, and its inputs besides the state,
- * which are made from the parameters; `folded` where some parameters are multiplied with others.
+ * The program of a rule that can be fused (`eligible.ts`) for states like `x` `[b,h,w,c]`, and its inputs, which are made from
+ * the parameters and a state; `folded` where some parameters are multiplied with others.
  */
 export function arrange(
   whole: DataRule, x: Tensor, angle: number, written: Program['given'] = null,
-): { program: Program; folded: boolean; inputsOf: (params: DataParams) => Tensor[] } {
-  const given = fronted(whole), rule = plain(given)
+): { program: Program; folded: boolean; inputsOf: (params: DataParams, x: Tensor) => Tensor[] } {
+  // The program has the perception of the plain rule, but the layers of the given one: a norm and a residual layer count what that perceives.
+  const given = fronted(whole), located = placed(given), rule = plain(located)
   const hidden = hiddenLayers(given), residual = hidden.map(({ adds }) => adds)
   const choosing = rule.perceive.some(choosesWhere)
   const folded = seesWindow(rule) && isLinear(rule) && !residual[0] && !choosing && (
@@ -48,9 +51,9 @@ export function arrange(
   return {
     program,
     folded: folded || isResidual(given) || choosing,
-    inputsOf: wholeParams => {
-      const own = frontedParams(whole, wholeParams)
-      const params = plainParams(given, own), { w1, b1 } = params.update
+    inputsOf: (wholeParams, state) => {
+      const own = frontedParams(whole, wholeParams), wide = placedParams(given, own)
+      const params = plainParams(located, wide), { w1, b1 } = params.update
       const filters = wideFilters(rule, params, { angle, like: x })
       const seen = (layer: Reading): Reading => readingSeen(rule, params, program, layer)
       const first = folded ? [foldedLayer(rule, params, views[0].taps, filters)]
@@ -59,16 +62,17 @@ export function arrange(
       /** A layer that reads hidden layer i. If that is residual, what it adds comes first among its columns. */
       const reading = (i: number, layer: Reading): Reading => {
         if (!residual[i]) return layer
-        const [rows, b] = i > 0 ? reading(i - 1, layer) : seen(readingPlain(given, own, layer))
+        const [rows, b] = i > 0 ? reading(i - 1, layer) : seen(readingPlain(located, wide, readingPlaced(given, own, layer)))
         // Padded even if by nothing, so that gradients are added in the same order whatever columns there are.
-        const wide = pad(rows, [[0, network[i].first - rows.shape[0]], [0, 0]])
-        return [concat([wide, layer[0]], 0), b]
+        const before = pad(rows, [[0, network[i].first - rows.shape[0]], [0, 0]])
+        return [concat([before, layer[0]], 0), b]
       }
       const further = furtherLayers(rule, own.update).map((layer, i) => reading(i, layer))
       const norms = network.map(({ groups }, i) => (groups > 0 ? [own.update[`scale${i + 1}`], own.update[`shift${i + 1}`]] : []))
       const layers = [...first, ...further].map((layer, l): Tensor[] => (
         [...layer, ...norms[l - program.layers.length + network.length] ?? []]))
-      return packed(program, folded ? null : filters, layers, [...movingOf(rule, params), ...askingOf(rule, params, program.perception.attention)])
+      const asks = [...movingOf(rule, params), ...askingOf(rule, params, program.perception.attention)]
+      return [placedState(given, own, state), ...packed(program, folded ? null : filters, layers, asks)]
     },
   }
 }
@@ -177,17 +181,9 @@ function programOf(
     fireRate: rule.fireRate,
     inputMask: rule.inputMask,
     noise: rule.noise,
-    bound: rule.bound && { low: -1, high: 1, ...rule.bound, squash: rule.bound.type === 'tanh' },
+    bound: rule.bound && { low: -1, high: 1, ...rule.bound, squash: rule.bound.type === 'tanh', all: excludesZero(rule) },
     living: rule.living,
   }
-}
-
-/** The kernel and bias of each convolution among the learned perceptions of a rule. */
-function convolutionsOf(
-  rule: DataRule, { perceive }: DataParams,
-): { dilation: number; kernel: Tensor; bias: Tensor | undefined }[] {
-  return rule.perceive.filter(isLearned).flatMap((part, i) => (
-    isConvolution(part) ? [{ dilation: sumOf(part)!.dilation, kernel: perceive![i].kernel, bias: perceive![i].bias }] : []))
 }
 
 /**
@@ -198,19 +194,12 @@ function convolutionsOf(
 function foldedLayer(
   rule: DataRule, params: DataParams, taps: readonly number[], filters: Tensor | null,
 ): Reading {
-  const { w1, b1 } = params.update, hidden = w1.shape[1], window = windowOf(rule)
-  const parts = convolutionsOf(rule, params)
-  // The rows of w1 are those of the filters, then those of each convolution.
-  let row = w1.shape[0] - parts.reduce((all, { kernel }) => all + kernel.shape.at(-1)!, 0)
-  const products = filters ? [asMatrix(foldFilters(filters, slice(w1, [0, 0], [row, hidden])), 1, window, taps)] : []
+  const { w1, b1 } = params.update, { filtered, parts } = rowsBy(rule, params, w1), window = windowOf(rule)
+  const products = filters ? [asMatrix(foldFilters(filters, filtered!), 1, window, taps)] : []
   let first = b1
-  for (const { dilation, kernel, bias } of parts) {
-    const outputs = kernel.shape.at(-1)!
-    const own = slice(w1, [row, 0], [outputs, hidden])
-    const product = dense(reshape(kernel, [-1, outputs]), own)
-    products.push(asMatrix(reshape(product, [...kernel.shape.slice(0, -1), hidden]), dilation, window, taps))
-    if (bias) first = add(first, reshape(dense(reshape(bias, [1, outputs]), own), [hidden]))
-    row += outputs
+  for (const { part, own: { kernel, bias }, rows } of parts) {
+    products.push(asMatrix(dense(kernel, rows), sumOf(part)!.dilation, window, taps))
+    if (bias) first = add(first, times(bias, rows))
   }
   return [products.reduce(add), first]
 }
@@ -220,10 +209,10 @@ function foldedLayer(
  * diagonal, after the columns of what filters make.
  */
 function windowLayer(rule: DataRule, params: DataParams, { program, like }: { program: Program; like: Tensor }): Reading {
-  const parts = convolutionsOf(rule, params), { views } = program.perception, [{ first, columns: all }] = program.layers
+  const parts = learnedIn(rule, params).filter(({ part }) => isConvolution(part)), { views } = program.perception, [{ first, columns: all }] = program.layers
   const several = views.length > 1
-  const kernels = parts.map(({ dilation, kernel }, i) => asMatrix(kernel, dilation, windowOf(rule), views[several ? i : 0].taps))
-  const biases = parts.map(({ bias, kernel }) => bias ?? zeros([kernel.shape.at(-1)!], { like }))
+  const kernels = parts.map(({ part, own }, i) => asMatrix(own.kernel, sumOf(part)!.dilation, windowOf(rule), views[several ? i : 0].taps))
+  const biases = parts.map(({ own: { bias, kernel } }) => bias ?? zeros([kernel.shape.at(-1)!], { like }))
   const [matrices, vectors] = several ? [kernels, biases] : [[joined(kernels)], [joined(biases)]]
   let column = first
   const blocks = views.map(({ outputs, columns }, i) => {

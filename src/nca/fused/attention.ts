@@ -33,10 +33,10 @@ import { reshape } from '../../tensor/ops/reshape.ts'
 import { transpose } from '../../tensor/ops/transpose.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Attention } from '../perceptions/attention.ts'
-import { isLearned } from '../perceptions/kinds.ts'
 import { channelCount } from '../rule/channels.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 import { extend, inFours } from './extend.ts'
+import { learnedIn, times } from './rows.ts'
 import { isAttention, tapsOf } from './sight.ts'
 
 /** The parameters of one attention, by name. */
@@ -60,8 +60,8 @@ function makingPays({ channels, update: { hidden: [n] } }: DataRule, { heads, ou
 }
 
 /** Attention in the arrays of `ProgramRunner`, after the layers: for each part what makes u, y and h, then r of each. */
-export function askingOf(rule: DataRule, { perceive }: DataParams, attention: readonly AttentionProgram[]): Tensor[] {
-  const all = rule.perceive.filter(isLearned).flatMap((part, i) => (isAttention(part) ? [{ part, own: perceive![i] }] : []))
+export function askingOf(rule: DataRule, params: DataParams, attention: readonly AttentionProgram[]): Tensor[] {
+  const all = learnedIn(rule, params).flatMap(({ part, own }) => (isAttention(part) ? [{ part, own }] : []))
   return [
     ...all.flatMap(({ part, own }, i) => [...asks(part, own), ...attention[i].made ? making(part, own) : []]),
     ...all.map(({ part, own }) => places(part, own)),
@@ -117,8 +117,5 @@ function eachHead({ heads, keys }: Attention, make: (own: (t: Tensor) => Tensor,
 
 /** Padded to a multiple of eight along the last axis. */
 const inEights = (t: Tensor): Tensor => extend(t, t.shape.length - 1, ceilTo(t.shape.at(-1)!, 8))
-
-/** A vector times a matrix. */
-const times = (v: Tensor, w: Tensor): Tensor => flat(dense(reshape(v, [1, -1]), w))
 
 const flat = (t: Tensor): Tensor => reshape(t, [-1])

@@ -11,9 +11,9 @@ import { dense } from '../../tensor/ops/dense.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Deformable } from '../perceptions/deformable.ts'
-import { isLearned } from '../perceptions/kinds.ts'
 import type { DataParams, DataRule } from '../rule/types.ts'
 import { extend, inFours } from './extend.ts'
+import { learnedIn, times } from './rows.ts'
 import { isDeformable } from './sight.ts'
 
 /** The deformable convolutions of a rule in the form of a program. */
@@ -22,10 +22,10 @@ export function deformedIn(rule: DataRule): DeformableProgram[] {
 }
 
 /** The deformable part of the arrays of `ProgramRunner`, after its layers: what moves the taps of each, K `[taps·c,…]` and b. */
-export function movingOf(rule: DataRule, { perceive }: DataParams): Tensor[] {
-  return rule.perceive.filter(isLearned).flatMap((part, i) => {
+export function movingOf(rule: DataRule, params: DataParams): Tensor[] {
+  return learnedIn(rule, params).flatMap(({ part, own: { offsets, offsetBias } }) => {
     if (!isDeformable(part)) return []
-    const { offsets, offsetBias } = perceive![i], taps = part.size ** 2
+    const taps = part.size ** 2
     return [reshape(inFours(reshape(chosen(offsets, taps), [taps, offsets.shape[2], -1])), [-1]), reshape(chosen(offsetBias, taps), [-1])]
   })
 }
@@ -44,8 +44,8 @@ function chosen(t: Tensor, taps: number): Tensor {
  * The rows of a layer that read the output of a deformable convolution, and the bias, rewritten to read what its taps see.
  */
 export function deformedRows(
-  { size, outputs }: Deformable, { kernel, bias }: Readonly<Record<string, Tensor>>, w: Tensor, b: Tensor,
+  { size }: Deformable, { kernel, bias }: Readonly<Record<string, Tensor>>, w: Tensor, b: Tensor,
 ): [rows: Tensor, bias: Tensor] {
   const n = w.shape[1], taps = inFours(reshape(dense(kernel, w), [size * size, -1, n]))
-  return [reshape(taps, [-1, n]), add(b, reshape(dense(reshape(bias, [1, outputs]), w), [n]))]
+  return [reshape(taps, [-1, n]), add(b, times(bias, w))]
 }

@@ -5,18 +5,22 @@ import type { Backend } from '../../backends/backend.ts'
 import type { Feature } from '../../backends/program.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Learned } from '../perceptions/kinds.ts'
-import type { Rule } from '../rule/types.ts'
+import type { DataRule, Rule } from '../rule/types.ts'
 import { plain } from './plain.ts'
 import { placed } from './position.ts'
 import { choosesWhere, inThree, isAttention, isConvolution, isDeformable, isLinear, seesWindow, sumOf, windowOf } from './sight.ts'
 
+/** Whether the bounds of a rule exclude 0, so that dead cells are not zero. */
+export const excludesZero = ({ bound }: DataRule): boolean => bound?.type === 'clamp' && (bound.low > 0 || bound.high < 0)
+
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
-  if (given.type === 'custom') return 'it is code'
-  const rule = plain(placed(given))
+  const said = given.type === 'custom' ? given.whole?.rule : given
+  if (!said) return 'it is code'
+  const rule = plain(placed(said))
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner
-  if (rule.bound?.type === 'clamp' && (rule.bound.low > 0 || rule.bound.high < 0)) return 'its bounds leave out 0'
+  // A kind of perception that programs do not have, such as a newly added one.
   const other = rule.perceive.find(part => !sumOf(part) && !choosesWhere(part))
   if (other) return `it perceives by ${(other as Learned).type}`
   const needed: Readonly<Record<Exclude<Feature, 'given'>, boolean>> = {
@@ -27,6 +31,7 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
     attention: rule.perceive.some(isAttention),
     norms: rule.update.norm !== null,
     'deformable convolutions': rule.perceive.some(isDeformable),
+    'bounds that exclude 0': excludesZero(rule),
     'filters beside a convolution with a function': !isLinear(rule) && !rule.perceive.every(isConvolution),
   }
   const lacking = Object.entries(needed).find(([feature, isNeeded]) => isNeeded && !features.includes(feature as Feature))
@@ -39,9 +44,9 @@ export function whyComposed(given: Rule, backend: Backend): string | null {
 /** Why a rollout from this state is composed, or null where it is fused. */
 export function whyStateComposed(rule: Rule, x: Tensor): string | null {
   const why = whyComposed(rule, x.backend)
-  if (why !== null || rule.type === 'custom') return why
+  if (why !== null) return why
   if (x.dtype !== 'float32') return `its state is ${x.dtype}`
-  if (rule.padding !== 'reflect') return null
+  if (rule.type === 'custom' || rule.padding !== 'reflect') return null
   const grid = inThree(x.shape.slice(1, -1)), mirrored = windowOf(plain(placed(rule))).map(size => (size - 1) / 2)
   const most = mirrored.find((cells, axis) => cells >= grid[axis])
   return most === undefined ? null : `its grid is too small to mirror ${most} cells`

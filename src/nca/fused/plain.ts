@@ -9,14 +9,13 @@
 import { add } from '../../tensor/ops/arithmetic.ts'
 import { concat } from '../../tensor/ops/concat.ts'
 import { dense } from '../../tensor/ops/dense.ts'
-import { slice } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { leakySlope } from '../../tensor/ops/functions.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { conv } from '../perceptions/conv.ts'
-import { isLearned, type Learned } from '../perceptions/kinds.ts'
-import { partSize } from '../rule/parameters.ts'
+import { isLearned } from '../perceptions/kinds.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+import { learnedIn, rowsBy, times, type Reading } from './rows.ts'
 
 /** The rule without residual convolutions. */
 export function plain(rule: DataRule): DataRule {
@@ -39,9 +38,9 @@ function spelledOut(part: Perception): Perception[] {
 export function plainParams(rule: DataRule, params: DataParams): DataParams {
   if (!isResidual(rule)) return params
   const { w1, b1, ...further } = params.update
-  const perceive = learnedOf(rule).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
-    if (part.type !== 'residualConv') return [params.perceive![i]]
-    const { k1, b1, skip } = params.perceive![i]
+  const perceive = learnedIn(rule, params).flatMap(({ part, own }): Readonly<Record<string, Tensor>>[] => {
+    if (part.type !== 'residualConv') return [own]
+    const { k1, b1, skip } = own
     return [{ kernel: k1, bias: b1 }, { kernel: reshape(skip, [...k1.shape.slice(0, -2).map(() => 1), ...skip.shape]) }]
   })
   const [w, b] = readingPlain(rule, params, [w1, b1])
@@ -49,26 +48,16 @@ export function plainParams(rule: DataRule, params: DataParams): DataParams {
 }
 
 /** Weights and bias of a layer that reads what the rule perceives, rewritten to read what the plain rule perceives. */
-export function readingPlain(
-  rule: DataRule, { perceive }: DataParams, [w, b]: readonly [Tensor, Tensor],
-): readonly [w: Tensor, b: Tensor] {
+export function readingPlain(rule: DataRule, params: DataParams, [w, b]: Reading): Reading {
   if (!isResidual(rule)) return [w, b]
-  const [size, n] = w.shape
-  const others = learnedOf(rule).map((part, i) => ({ part, i })).filter(({ part }) => part.type !== 'depthwise')
-  let row = size - others.reduce((sum, { part }) => sum + partSize(rule, part), 0)
-  const rows = row > 0 ? [slice(w, [0, 0], [row, n])] : []
+  const { filtered, parts } = rowsBy(rule, params, w), all = filtered ? [filtered] : []
   let bias = b
-  for (const { part, i } of others) {
-    const own = slice(w, [row, 0], [partSize(rule, part), n])
-    row += partSize(rule, part)
+  for (const { part, own: { k2, b2 }, rows } of parts) {
     if (part.type === 'residualConv') {
-      const { k2, b2 } = perceive![i]
-      rows.push(dense(k2, own))
-      bias = add(bias, reshape(dense(reshape(b2, [1, -1]), own), [n]))
+      all.push(dense(k2, rows))
+      bias = add(bias, times(b2, rows))
     }
-    rows.push(own)
+    all.push(rows)
   }
-  return [concat(rows, 0), bias]
+  return [concat(all, 0), bias]
 }
-
-const learnedOf = (rule: DataRule): Learned[] => rule.perceive.filter(isLearned)

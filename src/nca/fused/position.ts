@@ -1,34 +1,34 @@
 /**
  * A rule whose cells know their position, rewritten without the perception `position`. Positions never change, so they become
- * frozen channels after the others. The network reads them through the filter `identity`, which is added if the rule has
- * only other filters, or through a convolution of one cell if it has no filters. All other weights of these channels are 0,
- * and the layer norm of attention leaves them out.
+ * frozen channels after the others. They are read through the filter `identity`, which is added if the rule has only other
+ * filters, or through a convolution of one cell if it has no filters. All other weights of these channels are 0, and the layer
+ * norm of attention leaves them out.
  */
 import { concat } from '../../tensor/ops/concat.ts'
 import { eye } from '../../tensor/ops/one-hot.ts'
-import { pad, slice } from '../../tensor/ops/pad-slice.ts'
+import { pad } from '../../tensor/ops/pad-slice.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { mapTree } from '../../tensor/tree.ts'
-import { hasNorm } from '../mlp.ts'
 import { conv } from '../perceptions/conv.ts'
 import { isLearned, kindOf, type Learned } from '../perceptions/kinds.ts'
 import { channelCount } from '../rule/channels.ts'
 import { partSize } from '../rule/parameters.ts'
 import type { DataParams, DataRule, Perception } from '../rule/types.ts'
+import { learnedIn, rowsBy, type Reading } from './rows.ts'
+import { isDeformable } from './sight.ts'
 
 /** The role of these channels; no rule can have one of this name. */
 const place = ''
 
-/** The rule with positions in channels, or the rule itself where it has none, or parts for which this is not done. */
+/** The rule with positions in channels, or the rule itself where it has none. */
 export function placed(rule: DataRule): DataRule {
   if (!isPlaced(rule)) return rule
-  const { channels, frozen, perceive } = rule
-  const others = perceive.filter(part => !isPosition(part))
+  const { channels, frozen, perceive } = rule, n = numbersOf(rule)
+  const reads = filtersOf(rule) === 0 ? [conv(n, { size: 1 })] : perceive.includes('identity') ? [] : ['identity' as const]
   return {
-    ...rule, channels: { ...channels, [place]: numbersOf(rule) }, frozen: [...frozen, place],
-    perceive: filtersOf(rule) === 0 ? perceive.map(part => (isPosition(part) ? conv(partSize(rule, part), { size: 1 }) : part))
-      : identityOf(rule) < filtersOf(rule) ? others : [...others, 'identity'],
+    ...rule, channels: { ...channels, [place]: n }, frozen: [...frozen, place],
+    perceive: [...perceive.filter(part => !isPosition(part)), ...reads],
   }
 }
 
@@ -36,55 +36,49 @@ export function placed(rule: DataRule): DataRule {
 export const ownChannels = ({ channels }: DataRule): number => channelCount(channels) - (channels[place] ?? 0)
 
 /** Whether `placed` changes a rule. */
-export function isPlaced(rule: DataRule): boolean {
-  const known = ['depthwise', 'conv', 'residualConv', 'attention', 'position']
-  const sums = rule.perceive.every(part => !isLearned(part) || known.includes(part.type))
-  // A residual first layer would also add what filters make of these channels, and a norm would include it.
-  const alone = filtersOf(rule) === 0 || (!rule.update.residual && !hasNorm(rule.update, 0))
-  return sums && rule.perceive.some(isPosition) && alone
+const isPlaced = ({ perceive }: DataRule): boolean => perceive.some(isPosition)
+
+/** The state with the positions of its cells appended. */
+export function placedState(rule: DataRule, params: DataParams, x: Tensor): Tensor {
+  const how = { padding: rule.padding }
+  const seen = learnedIn(rule, params).flatMap(({ part, own }) => (isPosition(part) ? kindOf(part).perceive!(part, own, x, how) : []))
+  return seen.length === 0 ? x : concat([x, ...seen])
 }
 
-/** The state with the positions of its cells appended, and the parameters of the rewritten rule. */
-export function placedInputs(rule: DataRule, params: DataParams, x: Tensor): { x: Tensor; params: DataParams } {
-  const learned = rule.perceive.filter(isLearned), how = { padding: rule.padding }
-  const seen = learned.flatMap((part, i) => (isPosition(part) ? kindOf(part).perceive!(part, params.perceive![i], x, how) : []))
-  return { x: concat([x, ...seen]), params: { ...params, perceive: perceiveOf(rule, params, x), update: updateOf(rule, params) } }
+/** The parameters of the rewritten rule. */
+export function placedParams(rule: DataRule, params: DataParams): DataParams {
+  if (!isPlaced(rule)) return params
+  const { w1, b1, ...further } = params.update, [w, b] = readingPlaced(rule, params, [w1, b1])
+  return { ...params, perceive: perceiveOf(rule, params), update: { ...further, w1: w, b1: b } }
 }
 
 /** The weights of the perception with zeros for the new channels, and the convolution that reads these channels. */
-function perceiveOf(rule: DataRule, params: DataParams, like: Tensor): NonNullable<DataParams['perceive']> {
+function perceiveOf(rule: DataRule, params: DataParams): NonNullable<DataParams['perceive']> {
   const channels = channelCount(rule.channels), more = numbersOf(rule)
   const wider = (t: Tensor, axis: number): Tensor => pad(t, t.shape.map((_, i) => [0, i === axis ? more : 0]))
   /** The channel axis of each parameter that has one. */
-  const axes: Readonly<Record<string, number>> = { kernel: rule.grid, k1: rule.grid, skip: 0, scale: 0, shift: 0, query: 0, key: 0, value: 0 }
-  let before = 0
-  return rule.perceive.filter(isLearned).flatMap((part, i): Readonly<Record<string, Tensor>>[] => {
-    const own = params.perceive![i]
-    if (!isPosition(part)) return [mapTree(own, (t, name) => (axes[name] === undefined ? t : wider(t as Tensor, axes[name])))]
-    const n = partSize(rule, part)
-    before += n
-    if (filtersOf(rule) > 0) return []
-    const rows = pad(eye(n, { like }), [[channels + before - n, more - before], [0, 0]])
-    return [{ kernel: reshape(rows, [...new Array<number>(rule.grid).fill(1), channels + more, n]) }]
+  const axes: Readonly<Record<string, number>> = {
+    kernel: rule.grid, k1: rule.grid, offsets: rule.grid, skip: 0, scale: 0, shift: 0, query: 0, key: 0, value: 0,
+  }
+  const others = learnedIn(rule, params).filter(({ part }) => !isPosition(part)).map(({ part, own }) => {
+    const apart = isDeformable(part) ? { ...own, kernel: reshape(own.kernel, [part.size, part.size, channels, part.outputs]) } : own
+    return mapTree(apart, (t, name) => (axes[name] === undefined ? t : wider(t as Tensor, axes[name])))
   })
+  if (filtersOf(rule) > 0) return others
+  const rows = pad(eye(more, { like: params.update.w1 }), [[channels, 0], [0, 0]])
+  return [...others, { kernel: reshape(rows, [...new Array<number>(rule.grid).fill(1), channels + more, more]) }]
 }
 
-/** The network, its first layer rewritten to read positions where `identity` puts the new channels. */
-function updateOf(rule: DataRule, { update }: DataParams): DataParams['update'] {
-  const filters = filtersOf(rule)
-  if (filters === 0) return update
-  const identity = identityOf(rule), all = Math.max(filters, identity + 1)
-  const channels = channelCount(rule.channels), n = update.w1.shape[1]
-  let row = channels * filters
-  const filtered = reshape(slice(update.w1, [0, 0], [row, n]), [channels, filters, n])
-  const [seen, places] = [[pad(filtered, [[0, 0], [0, all - filters], [0, 0]])], []] as Tensor[][]
-  for (const part of rule.perceive.filter(part => isLearned(part) && part.type !== 'depthwise')) {
-    const rows = slice(update.w1, [row, 0], [partSize(rule, part), n])
-    row += partSize(rule, part)
-    if (!isPosition(part)) places.push(rows)
-    else seen.push(pad(reshape(rows, [-1, 1, n]), [[0, 0], [identity, all - identity - 1], [0, 0]]))
-  }
-  return { ...update, w1: concat([reshape(concat(seen, 0), [-1, n]), ...places], 0) }
+/** Weights and bias of a layer that reads what the rule perceives, rewritten to read what the placed rule perceives. */
+export function readingPlaced(rule: DataRule, params: DataParams, [w, b]: Reading): Reading {
+  if (!isPlaced(rule)) return [w, b]
+  const { filtered, parts } = rowsBy(rule, params, w), n = w.shape[1]
+  const [places, others] = [true, false].map(are => parts.filter(({ part }) => isPosition(part) === are).map(({ rows }) => rows))
+  if (!filtered) return [concat([...others, ...places], 0), b]
+  const filters = filtersOf(rule), identity = identityOf(rule), all = Math.max(filters, identity + 1)
+  const own = pad(reshape(filtered, [-1, filters, n]), [[0, 0], [0, all - filters], [0, 0]])
+  const further = pad(reshape(concat(places, 0), [-1, 1, n]), [[0, 0], [identity, all - identity - 1], [0, 0]])
+  return [concat([reshape(concat([own, further], 0), [-1, n]), ...others], 0), b]
 }
 
 const isPosition = (part: Perception): part is Extract<Learned, { type: 'position' }> => isLearned(part) && part.type === 'position'

@@ -37,7 +37,7 @@ export function defineRule(options: RuleOptions): DataRule {
   return deepFreeze(checkData('rule', ruleField, options))
 }
 
-export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid'> & {
+export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid' | 'whole'> & {
   /** Dimensions of the grid: 1, 2 (default) or 3, of states `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
   readonly grid?: 1 | 2 | 3
 }
@@ -60,7 +60,7 @@ export function customRule<P>(rule: CustomRuleOptions<P>): CustomRule<P> {
   return Object.freeze(checkData('customRule', customField, rule)) as unknown as CustomRule<P>
 }
 
-const customField = record<CustomRule<never>>({
+const customField = record<Omit<CustomRule<never>, 'whole'>>({
   type: 'custom',
   fields: {
     channels: channelsField,

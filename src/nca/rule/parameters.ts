@@ -97,3 +97,15 @@ function first({ shape, init }: ParamSpec, k: Key, placement: Placement): Tensor
   const limit = 'limit' in init ? init.limit : Math.sqrt(6 / (init.glorot[0] + init.glorot[1]))
   return uniform(k, shape, { low: -limit, high: limit, ...placement })
 }
+
+/** Parameters from their paths and tensors. */
+export function paramTree(paths: readonly string[], list: readonly Tensor[]): DataParams {
+  const perceive: Record<string, Tensor>[] = []
+  const networks: Record<string, Record<string, Tensor>> = { update: {} }
+  paths.forEach((path, i) => {
+    const [group, ...names] = path.split('.')
+    if (group === 'perceive') (perceive[Number(names[0])] ??= {})[names[1]] = list[i]
+    else (networks[group] ??= {})[names[0]] = list[i]
+  })
+  return { ...(perceive.length > 0 ? { perceive } : {}), ...networks } as unknown as DataParams
+}

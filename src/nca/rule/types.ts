@@ -112,6 +112,20 @@ export type CustomRule<P> = {
   readonly init: (key: Key, placement: Placement) => P
   /** Makes the next state from one, of its shape and type; the context has the step's key and number. */
   readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
+  /**
+   * For a rule whose rollouts consist of rollouts of a data rule: that rule, and a function that makes the states after the
+   * readouts, in ascending order. The result is that of `step` after `step`. @internal
+   */
+  readonly whole?: { readonly rule: DataRule; readonly states: (params: P, x: Tensor, key: Key, options: WholeOptions) => Tensor[] }
+}
+
+/** How a rollout without inputs and masks should be run; see RolloutOptions. @internal */
+export type WholeOptions = {
+  readonly steps: number
+  readonly readouts: readonly number[]
+  readonly checkpoint: 'auto' | number | false
+  readonly angle: number
+  readonly from: number
 }
 
 /** Any rule. (Functions take their parameters contravariantly, so those of any custom rule have the type `never`.) */

@@ -252,7 +252,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
   }
 
   function note(): string | null {
-    const why = options.cascade ? 'their first steps are on coarse grids' : scope(() => whyStateComposed(rule, task.seeds([0])))
+    const why = scope(() => whyStateComposed(runs, task.seeds([0])))
     return why && `Rollouts are composed of operators, because ${why}; without that they would be fused, and several `
       + 'times faster.'
   }

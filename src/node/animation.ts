@@ -127,7 +127,7 @@ async function* moments<R extends Rule>(
   const last = at.reduce((most, step) => Math.max(most, step), 0)
   const stops = [...new Set(shown).add(damageAt ?? last)].sort((a, b) => a - b)
   let x = start ?? seed(rule, { height: size, width: size, from: seedFrom(rule), like: someTensor(params) })
-  check(damageAt === undefined || x.shape.length === 4, 'play', 'damageAt', damageAt, `none, since ${showShape(x.shape)} is no plane`)
+  check(damageAt === undefined || x.shape.length === 4, 'play', 'damageAt', damageAt, `none, since ${showShape(x.shape)} is not a plane`)
   let t = 0
   try {
     for (const stop of stops.filter(n => n <= last)) {

@@ -56,7 +56,7 @@ describe('a mistake is one line', () => {
     [2, 'cellgrad train: --batch is "eight", expected a whole number from 1 to 65536', ['train', '--batch', 'eight']],
     [2, 'cellgrad train: --batch needs a value', ['train', '--batch', '--seed', '3']],
     [2, 'cellgrad train: "fish" is one argument too many; see cellgrad train --help', ['train', 'lizard', 'fish']],
-    [2, 'cellgrad predict: INPUT is missing, and out/digits is no run with examples of its own; see cellgrad predict --help', ['predict', 'out/digits']],
+    [2, 'cellgrad predict: INPUT is missing, and out/digits is not a run with examples of its own; see cellgrad predict --help', ['predict', 'out/digits']],
     [2, 'eight.yaml:2: train.batch is "eight", expected a whole number from 1 to 65536', ['train', '--config', 'eight.yaml']],
     [2, 'cellgrad train: --batch does not go with --resume, which goes on with the run as it is', ['train', '--resume', '.', '--batch', '3']],
     [2, 'cellgrad train: --backend is "gpu", expected \'cpu\', \'webgpu\' or \'auto\'', ['train', '--backend', 'gpu']],

@@ -251,7 +251,7 @@ it('a rule covers inputs larger than its training by windows, and takes all exam
     [['wide.png', '--runs', '3', '--last', '2'], '--last does not go with --runs'], [['--window', '6'], '--window is for inputs that are given; cellgrad evaluate says how sure a run is of its own examples'],
   ]
   for (const [words, said] of refusals) expect(await cellgrad('predict', 'imageToImage-1', ...words)).toMatchObject({ status: 2, err: `cellgrad predict: ${said}\n` })
-  expect(await cellgrad('predict', 'imageToImage-1/model.safetensors')).toMatchObject({ status: 2, err: 'cellgrad predict: INPUT is missing, and imageToImage-1/model.safetensors is no run with examples of its own; see cellgrad predict --help\n' })
+  expect(await cellgrad('predict', 'imageToImage-1/model.safetensors')).toMatchObject({ status: 2, err: 'cellgrad predict: INPUT is missing, and imageToImage-1/model.safetensors is not a run with examples of its own; see cellgrad predict --help\n' })
 })
 
 describe('how sure a rule is', () => {

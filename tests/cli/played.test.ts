@@ -86,7 +86,7 @@ describe('grow', () => {
     expect(await grow('blind')).toEqual({ status: 2, out: '', err: sentence('blind', 'image', 'cellgrad predict blind.safetensors INPUT') })
     expect((await grow('noisy')).err).toBe(sentence('noisy', 'noisy', 'cellgrad predict RUN, with the folder of its run,'))
     expect((await grow('digits', '--size', '9')).err).toBe('cellgrad grow: --size does not go with digits.safetensors, whose examples have 3×2 cells\n')
-    expect((await grow('solid', '--damage')).err).toBe('play: damageAt is 1, expected none, since [1,4,3,2,3] is no plane.\n')
+    expect((await grow('solid', '--damage')).err).toBe('play: damageAt is 1, expected none, since [1,4,3,2,3] is not a plane.\n')
   })
 
   it('damages what has grown, and not what is told', async () => {

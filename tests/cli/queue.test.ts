@@ -302,7 +302,7 @@ describe.skipIf(redisServer === undefined)('a sweep by a queue', () => {
       for (const { status, err } of [sweep, worker]) {
         expect([status, err]).toEqual([1, expect.stringMatching(/^queue: cannot use redis:\/\/…@127\.0\.0\.1:\d+ \(WRONGPASS .*\)\n$/)])
       }
-      expect(web.err).toBe('queue: http://localhost is no address of Redis, expected redis://host:port or rediss://…\n')
+      expect(web.err).toBe('queue: http://localhost is not a Redis address, expected redis://host:port or rediss://…\n')
     } finally {
       await redis.stop()
     }

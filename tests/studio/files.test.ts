@@ -153,9 +153,9 @@ it('a picture of 6000×6000, a model and a torn picture are no targets; a room t
   await drop(studio, fileOf('large.png', black(6000)))
   await alert.getByText('large.png is 6000×6000, expected at most 4096 pixels along a side.').waitFor()
   await drop(studio, fileOf('torn.png', encodePng(plain(24, [1, 0, 0, 1])).subarray(0, 40)))
-  await alert.getByText('torn.png is no picture that this browser reads').waitFor()
+  await alert.getByText('torn.png cannot be read as a picture').waitFor()
   await drop(studio, pretzel)
-  await alert.getByText('pretzel-1f968.safetensors is no picture that this browser reads').waitFor()
+  await alert.getByText('pretzel-1f968.safetensors cannot be read as a picture').waitFor()
   expect(await page.getByLabel('The target: lizard').count()).toBe(1)
   for (const room of ['Tape', 'Runs']) {
     await page.getByRole('link', { name: room }).click()

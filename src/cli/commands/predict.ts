@@ -62,7 +62,7 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
 /** Writes what a run makes of its own examples. */
 async function predictRun(given: Given, folder: string, out: string): Promise<void> {
   const file = join(folder, files.config)
-  if (!existsSync(file)) return given.refuse(`INPUT is missing, and ${folder} is no run with examples of its own; see cellgrad predict --help`)
+  if (!existsSync(file)) return given.refuse(`INPUT is missing, and ${folder} is not a run with examples of its own; see cellgrad predict --help`)
   const other = ['window', 'overlap', 'runs', 'last'].find(name => given.text[name] !== undefined)
   if (other !== undefined) return given.refuse(`--${other} is for inputs that are given; cellgrad evaluate says how sure a run is of its own examples`)
   const config = await loadRunConfig({ file, set: {}, command: given.command })

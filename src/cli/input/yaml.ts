@@ -89,7 +89,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
       }
       const name = inLine(node.source)
       const source = anchors.get(node.source)
-      if (!source) refuse(`the alias *${name} stands for nothing: there is no anchor &${name} before it; a text that begins with * stands in quotes`, at)
+      if (!source) refuse(`the alias *${name} stands for nothing: there is no anchor &${name} before it; a text that begins with * needs quotes`, at)
       if (ancestors.includes(source!)) refuse(`the alias *${name} stands inside of &${name}, which it stands for`, at)
       // An alias may stand for a value with aliases, and so on: each level could double the size.
       if (isCollection(source) && holdsAlias(source)) refuse(`what the alias *${name} stands for holds an alias itself`, at)
@@ -101,7 +101,7 @@ function checkNodes(document: Document.Parsed, refuse: Refuse): void {
 function checkKeys(map: YAMLMap, refuse: Refuse): void {
   const seen = new Set<string>()
   for (const { key } of map.items) {
-    if (!isScalar(key)) return refuse('a key is no word', rangeOf(key))
+    if (!isScalar(key)) return refuse('a key is not a word', rangeOf(key))
     const name = nameOf(key)
     if (seen.has(name)) refuse('Map keys must be unique', rangeOf(key))
     seen.add(name)

@@ -34,7 +34,7 @@ export async function connectRedis(url: string): Promise<Redis> {
   const { Redis } = await import('ioredis').catch((cause: Error) => {
     throw new Error('queue: needs the packages bullmq and ioredis, which are not installed (npm install bullmq ioredis)', { cause })
   })
-  if (!/^rediss?:\/\//.test(url)) throw new Error(`queue: ${publicAddress(url)} is no address of Redis, expected redis://host:port or rediss://…`)
+  if (!/^rediss?:\/\//.test(url)) throw new Error(`queue: ${publicAddress(url)} is not a Redis address, expected redis://host:port or rediss://…`)
   const redis = new Redis(url, { maxRetriesPerRequest: null, lazyConnect: true, retryStrategy: () => null, connectTimeout: 5000 })
   let last: Error | undefined
   redis.on('error', (error: Error) => { last = error })

@@ -99,7 +99,7 @@ function sessionOfNew(engine: Engine, run: Run): Session {
   try {
     return sessionOf(engine, run)
   } catch (error) {
-    throw run.from ? new Error(`${run.from.name} is no beginning for this rule: ${(error as Error).message}`, { cause: error }) : error
+    throw run.from ? new Error(`${run.from.name} does not fit this rule: ${(error as Error).message}`, { cause: error }) : error
   }
 }
 

@@ -75,7 +75,7 @@ export async function fileTarget(file: File): Promise<Target> {
 
 async function pixelsOf(blob: Blob, name: string): Promise<Pixels> {
   const bitmap = await createImageBitmap(blob).catch(() => {
-    throw new Error(`${name} is no picture that this browser reads, expected PNG, JPEG, WebP, GIF or BMP.`)
+    throw new Error(`${name} cannot be read as a picture, expected PNG, JPEG, WebP, GIF or BMP.`)
   })
   try {
     const { width, height } = bitmap

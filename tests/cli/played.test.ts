@@ -80,6 +80,11 @@ describe('grow', () => {
     expect((await grow('digits')).out).toBe('step 0/2\nstep 1/2\nstep 2/2\n')
   })
 
+  it('finds a bundled model by the first words of its name, and says which it is', async () => {
+    const { status, out } = await runHere(['grow', 'spider', '--steps', '1', '--size', '9'], { cwd: folder() })
+    expect([status, out.split('\n')[0]]).toEqual([0, 'spider-web'])
+  })
+
   it('refuses what it has nothing to begin with, by what shows it', async () => {
     const sentence = (name: string, role: string, shown: string): string =>
       `cellgrad grow: ${name}.safetensors begins with what is given in its role ${role}, of which its file has no example; ${shown} shows what it makes of one\n`

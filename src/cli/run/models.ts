@@ -35,7 +35,8 @@ export async function modelPath(command: string, what: string): Promise<string> 
   if (extname(what) === '.safetensors') return what
   const [first, ...others] = models.filter(({ name }) => name.startsWith(`${what}-`)) // a claim has several
   if (first) {
-    say(`Of ${[first, ...others].map(({ name }) => name).join(', ')}: ${first.name}`)
+    const more = others.map(({ name }) => name).join(', ')
+    say(more === '' ? first.name : `${first.name} (there are also ${more})`)
     return first.path
   }
   const [all, hint] = [listAssets(models) || 'none', didYouMean(what, models.map(({ name }) => name))]

@@ -77,7 +77,7 @@ describe('traceOf', () => {
     expect(() => traceOf(() => 1, 'x')).toThrow('traceOf(): argument 0 is string')
   })
 
-  it('is what printTape prints, and not a function', () => {
+  it('is required by printTape, which refuses a function', () => {
     expect(() => printTape(exp as never)).toThrow('printTape: the trace is a function, expected what traceOf returns.')
   })
 

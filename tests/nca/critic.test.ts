@@ -41,7 +41,7 @@ function contents(tree: unknown): Record<string, number[]> {
 }
 
 describe('the gradient penalty', () => {
-  it('of a plane is (its slope − 1)², wherever it is looked at', () => {
+  it('of a linear function is (its slope − 1)² everywhere', () => {
     fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 1, max: 4 }), (seed, b) => {
       const slope = draw(seed, [2, 3, 2])
       const plane = (x: Tensor): Tensor => sum(mul(x, slope), [1, 2, 3])

@@ -19,7 +19,7 @@ const numbers = (t: Tensor): number[] => Array.from(t.toArray())
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length
 const deviation = (list: readonly number[]): number => Math.sqrt(mean(list.map(v => (v - mean(list)) ** 2)))
 
-describe('what is to be denoised', () => {
+describe('the seed of a denoising task', () => {
   const images = examplesOf(Float64Array.from(uniform(key(1), [4 * 30], { low: -1, high: 1, dtype: 'float64' }).toArray()), [5, 6, 1])
   const task = denoisingTask(rule, images, { dtype: 'float64' })
 
@@ -54,7 +54,7 @@ describe('what is to be denoised', () => {
   })
 })
 
-describe('images out of noise', () => {
+describe('images made from noise', () => {
   it('are the prediction of a rule that always predicts the same, whatever the noise', () => {
     const image = tensor([0.3, -0.8])
     expect(numbers(fromNoise(normal(key(1), [3, 2]), 7, () => full([3, 2], 0.25)))).toEqual(new Array(6).fill(0.25))

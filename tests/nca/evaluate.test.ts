@@ -29,7 +29,7 @@ describe('examples', () => {
 })
 
 describe('evaluate and predict', () => {
-  it('judge the rollouts of all examples, batch after batch, and leave nothing behind', async () => {
+  it('run all examples, batch by batch, and leave nothing behind', async () => {
     const before = memory().buffers
     const got = await evaluate(rule, task, params, { steps: 3, key: key(5), batch: 3 })
     expect(memory().buffers).toBe(before)
@@ -100,7 +100,7 @@ describe('vote', () => {
   })
 })
 
-it('the accuracy of images goes through evaluate', async () => {
+it('evaluate computes the accuracy of images', async () => {
   // Class 1 grows where the image is 1, and class 0 where it is 0.
   const digits = defineRule({ channels: { image: 1, classes: 2 }, frozen: ['image'], perceive: ['identity'], update: mlp(1, { activation: 'linear' }), living: null, fireRate: 1 })
   const update = { w1: tensor([[1], [0], [0]]), b1: tensor([0]), w2: tensor([[-1, 1]]), b2: tensor([0.5, 0]) }

@@ -70,7 +70,7 @@ it('spread classes over folds if groups allow it', () => {
   }
 })
 
-it('refuse in one sentence what they cannot cut', () => {
+it('are refused in one sentence if they are impossible', () => {
   expect(() => kFold(key(0), 5, 6)).toThrow('kFold: folds is 6, expected a whole number from 2 to n, 5.')
   expect(() => kFold(key(0), 5, 3, { groups: [1, 1, 2, 2, 2] })).toThrow('kFold: folds is 3, expected a whole number from 2 to the number of groups, 2.')
   expect(() => kFold(key(0), 5, 2, { labels: [1, 2] })).toThrow('kFold: the length of labels is 2, expected n, 5.')

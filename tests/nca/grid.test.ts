@@ -240,7 +240,7 @@ describe('filters on every grid', () => {
     }
   })
 
-  it('are those of the plane in the plane, turned or not', () => {
+  it('agree with those of the plane, turned or not', () => {
     fc.assert(fc.property(fc.double({ min: -4, max: 4, noNaN: true }), angle => {
       const filters = [...filterNames, { name: 'laplacian', factor: 16 } as const]
       const [a, b] = [filterKernelOn(2, filters, 2, { angle }), filterKernel(filters, 2, { angle })]

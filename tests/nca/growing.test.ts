@@ -414,7 +414,7 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
   })
 })
 
-it('gives a backend that is read late the next iteration before it waits for this one', async () => {
+it('starts the next iteration before it waits for this one, on a backend with asynchronous reads', async () => {
   const backend = lateBackend()
   const events: string[] = []
   const trainer = growingTrainer(options({ target: disc(backend) }))
@@ -486,7 +486,7 @@ describe('damage', () => {
     expect([...erase(full([1, 1, 2, 3], 5), mask).toArray()]).toEqual([0, 0, 0, 5, 5, 5])
   })
 
-  it('counts per sample in the loss', () => {
+  it('has a separate loss in each sample', () => {
     expect([...mse(tensor([[[[1, 3]]], [[[0, 0]]]]), tensor([[[0, 0]]])).toArray()]).toEqual([5, 0])
   })
 })

@@ -23,7 +23,7 @@ const lines = (() => {
 })()
 
 describe('the head of a rule', () => {
-  it('is a network of the mean of the cells that have an input, over the channels that change', () => {
+  it('is a network applied to the mean of cells with an input, over the channels that change', () => {
     fc.assert(fc.property(fc.boolean(), fc.boolean(), fc.integer({ min: 1, max: 3 }), fc.nat(), (masked, frozen, b, n) => {
       const rule = defineRule({
         channels: { image: 1, hidden: 3 }, perceive: ['identity'], update: mlp(2), frozen: frozen ? ['image'] : [],

@@ -75,7 +75,7 @@ describe('a model', () => {
     expect(message).toContain(sentence)
   })
 
-  it('of float64 grows in float64, or in the type that is wanted', async () => {
+  it('of float64 grows in float64, or in a requested type', async () => {
     const params = mapTree(init(rule, key(3)), p => cast(p as Tensor, 'float64'))
     const wide = await encodeModel({ rule, params, provenance: {} })
     const back = decodeModel(wide).params
@@ -176,7 +176,7 @@ describe('resuming from a state', () => {
   })
 })
 
-it('files nested without end are refused, whatever part of them it is', async () => {
+it('files that are nested too deeply are refused, whichever part of them it is', async () => {
   const deep = (n: number): string => '['.repeat(n) + ']'.repeat(n)
   const model = decodeSafetensors(await encodeModel({ rule, params: init(rule, key(0)), provenance: {} }))
   fc.assert(fc.property(fc.integer({ min: 101, max: 30_000 }), fc.constantFrom('tree', 'rule'), (n, field) => {

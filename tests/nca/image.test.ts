@@ -187,7 +187,7 @@ describe('filmStrip', () => {
     expect(filmStrip(three)).toMatchObject({ width: 3 * 2 + 2 * 2, height: 3 })
   })
 
-  it('refuses nothing, and pictures of different sizes', () => {
+  it('refuses an empty list, and pictures of different sizes', () => {
     expect(() => filmStrip([])).toThrow('filmStrip: needs at least one image, got none')
     expect(() => filmStrip([...three, filled(3, 2, [0, 0, 0, 1])]))
       .toThrow('filmStrip: image 3 is 3×2, but image 0 is 2×3')
@@ -209,7 +209,7 @@ it('upscale repeats pixels, and averaging areas undoes it', () => {
 
 describe('sizes', () => {
   const one = filled(1, 1, [0, 0, 0, 1])
-  it('are judged before anything is made', () => {
+  it('are checked before anything is allocated', () => {
     const expected = /^\w+: the picture would have \d+×\d+ pixels, expected at most 67108864 in all$/
     for (const make of [
       () => resize(one, 100_000, 100_000), () => resize(filled(1, 9000, [0]), 9000, 1), () => fit(one, 1e9),
@@ -218,7 +218,7 @@ describe('sizes', () => {
     ]) expect(make).toThrow(expected)
   })
 
-  it('fit the data', () => {
+  it('must fit the data', () => {
     const expected = /^\w+: the image is .+ with .+, expected whole sides > 0 and 4 numbers a pixel$/
     const wrong = [
       { width: 2, height: 2, data: new Float32Array(15) }, { width: 0, height: 3, data: new Float32Array(0) },

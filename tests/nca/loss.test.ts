@@ -279,7 +279,7 @@ describe('diceLoss', () => {
 })
 
 describe('ssim as a loss', () => {
-  it('has the gradients of differences, and none between equal images', () => {
+  it('has gradients that agree with differences, and none between equal images', () => {
     const shape = [1, 12, 11, 2]
     fc.assert(fc.property(keys, k => {
       const [x, y] = [0, 1].map(n => sigmoid(draw(k, shape, n)))
@@ -324,7 +324,7 @@ describe('slicedTransport', () => {
     }))
   })
 
-  it('has the gradients of differences, by either cloud', () => {
+  it('has gradients that agree with differences, for both clouds', () => {
     fc.assert(fc.property(keys, counts, counts, small, (k, n, m, c) => {
       const [x, y] = [draw(k, [2, n, c]), draw(k, [2, m, c], 1)]
       const options = { epsilon: 1e-4, tolerance: 1e-5 }
@@ -427,7 +427,7 @@ describe('patchTransport', () => {
     }), { numRuns: 6 })
   })
 
-  it('has the gradients of differences', () => {
+  it('has gradients that agree with differences', () => {
     fc.assert(fc.property(keys, k => {
       const [x, y] = [draw(k, [1, 6, 5, 1]), draw(k, [1, 7, 6, 1], 1)]
       check(z => patchTransport(z, y, k, { size: 2, levels: 2, projections: 2 }), x, { epsilon: 1e-5, tolerance: 1e-4 })
@@ -443,7 +443,7 @@ describe('patchTransport', () => {
 })
 
 describe('losses', () => {
-  it('are mean(loss) of a sample each, so that a pool can rank them', () => {
+  it('have one value per sample, so that a pool can rank them', () => {
     const x = draw(key(0), [3, 12, 12, 2])
     const y = draw(key(1), [12, 12, 2])
     const whole = [mse(x, y), l1(x, y), overflow(x), ssim(x, y), diceLoss(x, sigmoid(y)), bce(x, sigmoid(y)), patchTransport(x, y, key(2), { levels: 1 })]

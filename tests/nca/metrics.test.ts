@@ -33,7 +33,7 @@ describe('dice and iou', () => {
     }
   })
 
-  it('are those of sets: symmetric, at most 1, and 1 only for equal ones', () => {
+  it('agree with their definition for sets: symmetric, at most 1, and 1 only for equal ones', () => {
     fc.assert(fc.property(keys, small, small, small, fc.integer({ min: 1, max: 3 }), (k, b, h, w, most) => {
       const [x, y] = [0, 1].map(n => whole(foldIn(k, n), [b, h, w], most + 1, 'uint32'))
       const [d, j] = [dice(x, y), iou(x, y)]
@@ -282,7 +282,7 @@ describe('auroc', () => {
 })
 
 describe('psnr', () => {
-  it('is 20 for errors of a tenth of the range, and 100 for none', () => {
+  it('is 20 for errors of a tenth of the range, and 100 for equal images', () => {
     const x = draw(key(0), [2, 3, 3, 4])
     expectClose(psnr(x, add(x, 0.1)), [20, 20])
     expectClose(psnr(mul(x, 255), add(mul(x, 255), 2.55), { range: 255 }), [40, 40])

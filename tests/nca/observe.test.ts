@@ -18,7 +18,7 @@ const cases = fc.record({
 const looks = (steps: number, every: number): number[] =>
   Array.from({ length: Math.ceil(steps / every) }, (_, i) => Math.min((i + 1) * every, steps))
 
-it('sees the states of a rollout, and ends with its bits', () => {
+it('gets the states of a rollout, and has the same result bit for bit', () => {
   fc.assert(fc.property(cases, ({ scene: { rule, params, x, n }, steps, every, from, float32 }) => {
     const of = <T>(tree: T): T => (float32 ? mapTree(tree, leaf => cast(leaf as Tensor, 'float32')) : tree)
     const [p, start] = [of(params) as DataParams, of(x)]

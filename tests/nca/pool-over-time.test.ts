@@ -164,7 +164,7 @@ describe('a trajectory', () => {
     expect(losses.at(-1)!).toBeLessThan(losses[0] / 4)
   })
 
-  it('wants as many readouts as targets, within every rollout', () => {
+  it('requires as many readouts as targets, within every rollout', () => {
     const lib = taskTrainer as unknown as (given: unknown) => unknown
     expect([
       () => lib({ ...given, readouts: 2 }),

@@ -128,7 +128,7 @@ describe('a pool', () => {
     }))
   })
 
-  it('takes memory for cells that are not zero, and none of the backend', () => {
+  it('uses memory only for cells that are not 0, and none of the backend', () => {
     const backend = cpu()
     const live = [3, 0, 10, 1]
     const data = new Float32Array(4 * 30 * 30 * 16)

@@ -15,7 +15,7 @@ const rightHalf: Damage = { shape: 'halfPlane', angle: [0, 0], offset: [0, 0] }
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
 describe.each(['damage', 'mutation'] as const)('recovery from %s', by => {
-  it('is that of the errors before, right after and at the end, and leaves nothing behind', async () => {
+  it('is computed from the errors before, right after and at the end, and leaves nothing behind', async () => {
     const examples = [2, 0, 1], others = [0, 1, 2]
     const buffers = memory().buffers
     const got = await recover(rule, task, params, { by, damage: rightHalf, examples, perturb: 4, judge: 9, key: key(5), batch: 2 })
@@ -60,7 +60,7 @@ it('damage does not change frozen channels, and a mutation changes only these', 
   expect(list(takeRole(rule, mutated, 'condition'))).toEqual(list(takeRole(rule, task.seeds([1, 0]), 'condition')))
 })
 
-it('judges a trajectory by its first picture where it is damaged, and by its last at the end', async () => {
+it('compares a trajectory with its first picture when it is damaged, and with its last at the end', async () => {
   const asked: (number | undefined)[] = []
   const trajectory = trajectoryTask(rule, targets)
   await recover(rule, { ...trajectory, loss: (x, ids, k, readout) => {
@@ -78,7 +78,7 @@ it('follows the published protocol by default', async () => {
   expect(a).toEqual(b)
 })
 
-it('refuses by name what cannot be', async () => {
+it('refuses wrong values by name', async () => {
   const said = async (run: () => Promise<unknown>): Promise<string> => run().then(() => 'nothing', (error: Error) => error.message)
   expect([
     await said(() => recover(rule, task, params, {} as never)),

@@ -142,7 +142,7 @@ describe('first parameters', () => {
     }))
   })
 
-  it('are those of a rule without learned kernels, whatever else it learns', () => {
+  it('are the same as in the first version for a rule without learned kernels', () => {
     // Models are reproduced from seeds, so the draws of the first rules must not change.
     const rule = defineRule({ ...growingRule, update: mlp(8, { lastStd: 0.1 }) })
     const [k1, k2] = split(key(3))
@@ -153,7 +153,7 @@ describe('first parameters', () => {
     expect(w2.toArray()).toEqual(normal(k2, [8, 16], { std: 0.1 }).toArray())
   })
 
-  it('are uniform as in PyTorch where the network says so, biases too', () => {
+  it('are uniform as in PyTorch if the network asks for it, also for biases', () => {
     const rule = defineRule({ channels: { a: 64 }, perceive: ['identity'], update: mlp([400, 300], { init: 'torch' }) })
     const { w1, b1, w2, b2, w3, b3 } = init(rule, key(2)).update
     for (const [p, inputs] of [[w1, 64], [b1, 64], [w2, 400], [b2, 400]] as const) {
@@ -230,7 +230,7 @@ it('a rule is the same after a round trip through JSON', () => {
   }))
 })
 
-it('no part of a rule has a field that nobody reads', () => {
+it('no part of a rule may have an unknown field', () => {
   fc.assert(fc.property(rules, fc.nat(), (rule, at) => {
     const parts = rule.perceive.map((part, i) => [`perceive[${i}]`, part] as const).filter(([, part]) => typeof part === 'object')
     const places = [['update', rule.update] as const, ...parts]

@@ -59,7 +59,7 @@ describe('a round trip', () => {
     }))
   })
 
-  it('works from and to the middle of larger buffers', () => {
+  it('reads from and writes into the middle of larger buffers', () => {
     const whole = Float32Array.of(9, 1, 2, 9)
     const encoded = encodeSafetensors({ a: { dtype: 'float32', shape: [2], data: whole.subarray(1, 3) } })
     const shifted = Buffer.concat([Buffer.from([7, 7, 7]), encoded]).subarray(3)
@@ -183,7 +183,7 @@ describe('decoding', () => {
     expect(message(bytes)).not.toContain('\n')
   })
 
-  it('does not take text in values for names', () => {
+  it('does not confuse text in values with names', () => {
     const header = '{"__metadata__":{"a":"a","b":"\\"a\\":{}, \\\\"}}'
     expect(decodeSafetensors(file(header)).metadata).toEqual({ a: 'a', b: '"a":{}, \\' })
   })

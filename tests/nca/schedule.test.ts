@@ -27,7 +27,7 @@ describe('schedules', () => {
     expectRates(exponentialDecay(2, { factor: 0.5 }), { 0: 2, 1: 1, 3: 0.25 })
   })
 
-  it('cosineDecay goes from the rate through the middle to the final rate, and stays there', () => {
+  it('cosineDecay goes from the rate to the final rate, is half way at half time, and stays there', () => {
     expectRates(
       cosineDecay(1, { length: 100, final: 0.2 }),
       { 0: 1, 25: 0.6 + 0.4 * Math.SQRT1_2, 50: 0.6, 75: 0.6 - 0.4 * Math.SQRT1_2, 100: 0.2, 1000: 0.2 },
@@ -76,7 +76,7 @@ describe('schedules', () => {
     }))
   })
 
-  it('refuse lengths that are no numbers of iterations', () => {
+  it('refuse wrong lengths', () => {
     expect(() => cosineDecay(1, { length: 0 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: cosineDecay: length is 0, expected a whole number > 0.]`,
     )

@@ -53,7 +53,7 @@ const sizes = fc.record({ k: upTo(3), h: upTo(4), w: upTo(4), n: fc.nat(2 ** 31)
   .chain(rest => someIds(rest.k).map(ids => ({ ...rest, ids })))
 
 describe('growing', () => {
-  it('is one living cell, and the mean of squares of colours and alpha', () => {
+  it('starts from one living cell; its loss is the mean squared error of colours and alpha', () => {
     fc.assert(fc.property(sizes, ({ h, w, n, ids }) => {
       const rule = defineRule({ channels: { rgba: 4, hidden: 2 }, perceive, update })
       const target = draw(n, [h, w, 4])
@@ -69,7 +69,7 @@ describe('growing', () => {
 })
 
 describe('conditional growing', () => {
-  it('has the condition everywhere in the seed, and is judged by its target', () => {
+  it('has the condition in all cells of the seed, and is compared with its target', () => {
     fc.assert(fc.property(sizes, fc.boolean(), ({ k, h, w, n, ids }, own) => {
       // A role of another name, among the others, with codes of their own; or unit vectors.
       const rule = own

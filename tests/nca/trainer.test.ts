@@ -286,7 +286,7 @@ describe('a batch from the pool', () => {
     }))
   })
 
-  it('of fresh seeds has examples drawn anew, and is judged by them', () => {
+  it('of fresh seeds has random examples, and the loss gets the same ones', () => {
     const asked: Asked[] = []
     const seeded: (readonly number[])[] = []
     const task = taskOf(4, asked)
@@ -313,7 +313,7 @@ describe('a batch from the pool', () => {
 })
 
 describe('the pool', () => {
-  it('begins with the seed of each slot, held once for each example', () => {
+  it('starts with the seed of each slot, in memory once for each example', () => {
     for (const [examples, pool] of [[100, 130], [100, 70], [65, 65], [1, 5]]) {
       const order = Array.from({ length: pool }, (_, slot) => slot % examples)
       const slots = firstPool(complete('test', options({ task: taskOf(examples), pool, ranked: 'none' })), order)
@@ -566,7 +566,7 @@ describe('a pace', () => {
     expect(seen.map(fates => fates.every(fate => fate === 1))).toEqual([true, true, true, false, false, false, false])
   })
 
-  it('has legs one after the other', () => {
+  it('has legs in order', () => {
     expect(() => taskTrainer(options({ pace: [{ at: 5, plan: 5, per: 1 }, { at: 5, plan: 6, per: 1 }] })))
       .toThrow('trainer: pace[1].at is 5, expected more than that of the leg before.')
     expect(() => taskTrainer(options({ pace: [{ at: 5, plan: 5, per: 0 }] }))).toThrow('pace')

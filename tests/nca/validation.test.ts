@@ -39,7 +39,7 @@ async function runTo(iterations: number, options: Options): Promise<{ state: Sta
 }
 
 describe('validation', () => {
-  it('happens after multiples of its iterations, and keeps the parameters of the least value, NaN never', async () => {
+  it('runs at multiples of its interval, and keeps the parameters of the lowest value, never of NaN', async () => {
     const values: Record<number, number> = { 2: NaN, 4: 5, 6: 7, 8: 3, 10: NaN, 12: 3, 14: 9 }
     const params: Record<number, string[]> = {}
     const measure = (p: DataParams, iteration: number): number => {

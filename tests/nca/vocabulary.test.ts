@@ -38,13 +38,13 @@ function places(box: readonly number[]): number[][] {
 const channels = { seen: 2, goal: 1, hidden: 2 }
 
 describe('channels by role', () => {
-  it('are where the roles before them end', () => {
+  it('follow each other in the order of roles', () => {
     fc.assert(fc.property(fc.tuple(fc.nat(3), fc.nat(3), upTo(3)), ([a, b, c]) => {
       expect(['a', 'b', 'c'].map(role => roleChannels({ a, b, c }, role))).toEqual([[0, a], [a, a + b], [a + b, a + b + c]])
     }))
   })
 
-  it('are taken and set, from numbers for all, for each sample or for each cell', () => {
+  it('are read and set, from values for all, for each sample or for each cell', () => {
     const cells = fc.array(upTo(3), { minLength: 1, maxLength: 3 })
     const scenes = fc.record({
       b: upTo(3), grid: cells, roles: fc.subarray(['seen', 'goal', 'hidden']), how: fc.nat(2), n: fc.nat(2 ** 31),
@@ -169,7 +169,7 @@ describe('noise and bounds', () => {
     }
   })
 
-  it('on the change are where cells fire, on the state everywhere', () => {
+  it('on the change apply to cells that fire, on the state to all', () => {
     const x = draw(1, [2, 8, 8, 5])
     const fires = fire(key(3), x, 0.5).toArray()
     for (const on of ['state', 'change'] as const) {

@@ -38,7 +38,7 @@ describe('where', () => {
   const mask = tensor([[[1], [0]], [[0], [1]]], { dtype: 'uint32' })                         // [2,2,1]
   const bad = build([2, 2, 2], ([i, j]) => (i === j ? 1 : [NaN, Infinity][i]))               // wrong where the mask is 0
 
-  it('keeps what it does not select out of the result and of every gradient', () => {
+  it('ignores values that are not selected, in the result and in every gradient', () => {
     const x = build([2, 2, 2], ([i, j, k]) => 1 + i + j + k)
     const [y, pullback] = vjp(([p, q]: Tensor[]) => where(mask, p, q), [bad, x])
     expectClose(y, build([2, 2, 2], ([i, j, k]) => (i === j ? 1 : 1 + i + j + k)))

@@ -11,7 +11,7 @@ const sizes = fc.integer({ min: 1, max: 5 })
 const draw = (n: number, shape: readonly number[]): Tensor => uniform(key(n), shape, { low: -1, high: 1, dtype: 'float64' })
 
 describe('cumsum', () => {
-  it('adds up what came before, from either end of any axis', () => {
+  it('adds up all entries up to each, from either end of any axis', () => {
     fc.assert(fc.property(fc.tuple(sizes, sizes, sizes), fc.integer({ min: 0, max: 2 }), fc.boolean(), fc.nat(), (shape, axis, fromEnd, n) => {
       const x = draw(n, shape)
       const [values, got] = [x.toArray(), cumsum(x, axis, { fromEnd }).toArray()]

@@ -100,7 +100,7 @@ describe('draws on the host', () => {
     }))
   })
 
-  it('permutation is one, and every place is as likely as any other', () => {
+  it('permutation is a permutation, and uniform', () => {
     fc.assert(fc.property(anyKey, fc.integer({ min: 0, max: 50 }), (k, n) => {
       expect(drawPermutation(k, n).sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
     }))

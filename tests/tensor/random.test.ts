@@ -73,7 +73,7 @@ describe('distributions', () => {
     expectMean(shifted, x => (x - 2) ** 2, 9)
   })
 
-  it('bernoulli has its rate, and knows never and always', () => {
+  it('bernoulli has its rate, and is exact for 0 and 1', () => {
     for (const p of [0.1, 0.5, 0.9]) expectMean(bernoulli(key(1), [n], p), x => x, p)
     expect(sum(bernoulli(key(1), [n], 0)).toArray()[0]).toBe(0)
     expect(sum(bernoulli(key(1), [n], 1)).toArray()[0]).toBe(n)

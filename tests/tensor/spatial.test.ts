@@ -183,7 +183,7 @@ describe('conv2d and depthwiseConv', () => {
   })
 
   // ⟨conv(x, k), g⟩ = ⟨x, input(g, k)⟩ = ⟨k, filter(x, g)⟩, with a mask of output cells too.
-  it('are one form of three arguments', () => {
+  it('and their derivatives are one trilinear form', () => {
     fc.assert(fc.property(meetings, fc.boolean(), ({ b, h, w, n, m, kh, kw, seed, stride, ...options }, masked) => {
       const x = draw(seed, [b, h, w, n])
       const k = draw(seed + 1, [kh, kw, n, m])
@@ -202,7 +202,7 @@ describe('conv2d and depthwiseConv', () => {
     }))
   })
 
-  it('leave out masked cells, in the derivatives too, whatever is there', () => {
+  it('ignore masked cells, in the derivatives too, whatever their values', () => {
     fc.assert(fc.property(meetings, ({ b, h, w, n, m, kh, kw, seed, stride, ...options }) => {
       const x = draw(seed, [b, h, w, n])
       const k = draw(seed + 1, [kh, kw, n, m])

@@ -80,7 +80,7 @@ describe('the commands of a GPU', () => {
     for (const one of [a, b, x]) memory.release(one)
   })
 
-  it('are bound to kinds of access, however these are listed', async () => {
+  it('bind their buffers by access, in whatever order these are listed', async () => {
     const [a, x] = [buffer(0, 0, 0, 0), buffer(1, 1, 1, 1)]
     // With and without uniforms, storage and uniform: four lists on the same two buffers.
     for (const access of ['read', 'uniform'] as const) {
@@ -179,7 +179,7 @@ describe('operators on a GPU', () => {
     }
   })
 
-  it('see uploads where they were made', async () => {
+  it('see uploads in the right order', async () => {
     let total = zeros([3], { backend: gpu })
     // The upload of each round reuses the memory of the round before, which is still read by commands that have not yet run.
     for (let i = 1; i <= 300; i++) total = scope(() => add(total, tensor([i, 2 * i, 3 * i], { backend: gpu })))

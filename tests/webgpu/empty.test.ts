@@ -59,7 +59,7 @@ describe('if a size is 0, WebGPU is like the CPU:', () => {
     expect(await scope(() => add(tensor([1], { backend: gpu }), 1)).data()).toEqual(Float32Array.of(2))
   })
 
-  it.each([[[0, 5, 5, 16]], [[1, 0, 5, 16]], [[0, 0, 0, 16]]])('rollouts from %s, and what comes after them', async shape => {
+  it.each([[[0, 5, 5, 16]], [[1, 0, 5, 16]], [[0, 0, 0, 16]]])('rollouts from %s, and their gradients', async shape => {
     const rule = defineRule({ ...growingRule, update: mlp(8) })
     const run = (backend: Backend): Promise<unknown> => {
       const { all } = scope(() => {

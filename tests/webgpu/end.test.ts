@@ -71,7 +71,7 @@ const ends: Record<string, End> = {
 /** One of each kind of end. */
 const few = ['leave', 'throw', 'closeAndExit', 'readAndExit', 'interruptAndClose']
 
-it.each(Object.entries(ends).filter(([how]) => long || few.includes(how)))('leaves the process its own end: %s', (how, end) => {
+it.each(Object.entries(ends).filter(([how]) => long || few.includes(how)))('lets the process end as usual: %s', (how, end) => {
   expect(run(how)).toEqual(end)
 })
 

@@ -31,7 +31,7 @@ const invariant: Record<string, (x: Tensor, on: { backend: Backend; dtype: DType
 it.each([
   ['the CPU', cpu(), 'float32', 2 ** 20], ['the CPU in double precision', cpu(), 'float64', 2 ** 48],
   ['WebGPU', gpu, 'float32', 2 ** 20],
-] as const)('softmax and what is made of it, on %s', async (_, backend, dtype, most) => {
+] as const)('softmax and functions of it, on %s, do not depend on a common shift', async (_, backend, dtype, most) => {
   const on = { backend, dtype }
   // Quarters up to 16, which are exact beside the number that is added.
   const quarters = fc.array(fc.integer({ min: -64, max: 64 }), { minLength: lines * classes, maxLength: lines * classes })
@@ -59,7 +59,7 @@ function standardised(x: Tensor): Tensor {
 
 const backends = [['the CPU', cpu()], ['WebGPU', gpu]] as const
 
-it.each(backends)('variance, and what divides by it, on %s: what is added to all numbers is not in it', async (_, backend) => {
+it.each(backends)('variance and standardisation, on %s, do not depend on a common shift', async (_, backend) => {
   // Of 64 quarters sums and means are exact, so that nothing may be lost but by the order of the operations.
   const quarters = fc.array(fc.integer({ min: -64, max: 64 }), { minLength: 2 * 64, maxLength: 2 * 64 })
   await fc.assert(fc.asyncProperty(quarters, fc.constantFrom(-(2 ** 14), 2 ** 10, 2 ** 14), async (values, shift) => {
@@ -76,7 +76,7 @@ it.each(backends)('variance, and what divides by it, on %s: what is added to all
   }), { numRuns: 3 })
 })
 
-it.each(backends)('normalised gradients, on %s: their length does not matter', async (_, backend) => {
+it.each(backends)('normalised gradients, on %s, do not depend on their length', async (_, backend) => {
   const g = normal(key(4), [6, 9], { backend })
   const wanted = await normaliseGrads({ g }, 0).g.data()
   for (const factor of [2 ** -100, 2 ** -20, 2 ** 20, 2 ** 100]) {

@@ -36,7 +36,7 @@ it('whole numbers are written in digits, and nothing else is accepted as one', (
   for (const x of [-1, 0.5, NaN, Infinity, 2 ** 31, 1e21]) expect(() => wholeLiteral(x)).toThrow('no whole number')
 })
 
-it('a shader has the functions that it calls, and its own before them', () => {
+it('a shader includes the functions that it calls, and prefers its own', () => {
   expect(withFunctions('fn main() { out[0] = greatest(x[0], 1); }')).toMatch(/fn greatest.*fn order.*fn main/s)
   expect(withFunctions('fn order(x: f32) -> f32 { return x; } fn main() { out[0] = order(x[0]); }')).toMatch(/^fn order/)
   expect(() => withFunctions('fn order(x: f32) -> f32 { return x; } fn main() { out[0] = greatest(x[0], 1); }'))

@@ -83,7 +83,7 @@ it('has a budget, whose error says what it was spent on', async () => {
   expect((await sums[0].data())[0] + (await sums[1].data())[0] + (await big.data())[0]).toBe(5)
 })
 
-it('has an end, which no array is allowed to pass', () => {
+it('has a limit that no array may exceed', () => {
   expect(() => zeros([2 ** 40], { backend: gpu }))
     .toThrow(/^webgpu: full \[1099511627776\] has 4400 GB; one array may have [\d.]+ [MG]B on .*\.$/)
 })

@@ -57,7 +57,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.06))
   })
 
-  it.runIf(long)('is the composed one where tiles meet, at every border', async () => {
+  it.runIf(long)('is the composed one across tiles, with every kind of border', async () => {
     const grid = fc.tuple(fc.constantFrom(1, 7, 8, 9, 17), fc.constantFrom(3, 15, 16, 17, 33))
     const rules = fc.record({
       perceive: fc.constantFrom(
@@ -129,7 +129,7 @@ describe('a fused rollout on WebGPU', () => {
     await shaped.close()
   })
 
-  it('computes a dead cell for the neighbour that it keeps alive, and judges life after the step', async () => {
+  it('computes a dead cell for the neighbour that it keeps alive, and applies the living mask after the step', async () => {
     // As in tests/nca/fused.test.ts: alpha becomes 1 − alpha where a cell fires. It moves from one cell to the next but
     // one, and only thereby the cell between them lives on, within a tile, from tile to tile, and around a torus.
     const rule = defineRule({
@@ -181,7 +181,7 @@ describe('a fused rollout on WebGPU', () => {
     }), some(0.06))
   })
 
-  it.runIf(long)('reads weights that are too large for uniforms', async () => {
+  it.runIf(long)('works with weights that are too large for uniforms', async () => {
     const rules = fc.constant(defineRule({
       channels: { a: 24 }, perceive: ['identity', 'sobelX', 'sobelY'], update: mlp(240, { activation: 'sigmoid' }),
     }))
@@ -264,7 +264,7 @@ describe('the memory of a fused rollout on WebGPU', () => {
     step(params, x, 2)
   })
 
-  it.runIf(long)('counts cells beyond the second axis of a dispatch', async () => {
+  it.runIf(long)('is enough for cells beyond the second axis of a dispatch', async () => {
     // More tiles than workgroups fit along one axis.
     const rule = defineRule({ channels: { a: 4 }, perceive: ['identity'], update: mlp(8, { lastStd: 0.1 }) })
     const tall = await openPoisoned()

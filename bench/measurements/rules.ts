@@ -1,6 +1,6 @@
 /**
- * A training step of rules of every kind: fused, as a whole, and composed of operators, by the same engine in turns; those of the
- * published family also by PyTorch, as it is and with its steps compiled.
+ * A training step of rules of every kind: fused and composed of operators, by the same engine in turns; those of the published
+ * family also by PyTorch, eager and with compiled steps.
  */
 import { attention, conv, defineRule, growingRule, mlp, recipes, residualConv, type DataRule } from '../../src/index.ts'
 import type { Context } from '../lib/context.ts'
@@ -10,21 +10,21 @@ import { spread, takeTurns, type Contender, type Round } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
 type Work = {
-  /** What it is called in the table. */
+  /** Its name in the table. */
   readonly name: string
   readonly rule: DataRule
   readonly batch: number
   readonly size: readonly number[]
   readonly steps: number
-  /** The roles that are given anew before each step. */
+  /** The roles that get inputs before each step. */
   readonly inputs?: readonly string[]
-  /** Steps that are timed where it is composed, and multiplied, since all of them would take minutes. */
+  /** The number of steps that are timed for composed operators, and then scaled up, since all of them would take minutes. */
   readonly composedSteps?: number
-  /** Its name in python/kinds_torch.py, where that has it. */
+  /** Its name in python/kinds_torch.py, if it is there. */
   readonly torch?: string
 }
 
-/** Growing NCA with something else, its cells all alive. */
+/** Growing NCA with some fields changed, and all cells alive. */
 const grown = (name: string, other: Partial<DataRule>): Work =>
   ({ name, rule: defineRule({ ...growingRule, living: null, ...other }), batch: 8, size: [72, 72], steps: 32 })
 

@@ -1,17 +1,17 @@
 /**
  * `npm run reproduce -- NAME`: a published claim, reproduced with cellgrad, sized for two cores.
  *
- *   npm run reproduce                        lists them
+ *   npm run reproduce                        lists the claims
  *   npm run reproduce -- pool                one of them; results go to docs/results/reproduce-pool*
  *   npm run reproduce -- all                 all of them
  *   … --quick                                few iterations, to check that it runs; results go to out/reproduce
  *   … --seeds 3                              one seed after another; numbers become mean ± standard deviation
- *   … --iterations 20000                     other iterations of each training, which goes on from a shorter one
+ *   … --iterations 20000                     another number of iterations; each training continues a shorter one
  *   … --seed 1 --out FOLDER --data FOLDER    another first seed, results elsewhere, data sets elsewhere (`npm run data`)
  *
- * The times in the list are for one seed on two otherwise idle cores, extrapolated from few iterations. An interrupted run goes
- * on where it was (runs/reproduce). Pictures of seeds other than the first stay there, too. The models of the first seed go to
- * assets/claims; with --out or --quick, to the folder of the results.
+ * The times in the list are for one seed on two otherwise idle cores, extrapolated from few iterations. Running the same command
+ * again continues an interrupted run, which is in runs/reproduce, as are the pictures of seeds other than the first. The models
+ * of the first seed go to assets/claims; with --out or --quick, to the folder of the results.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -69,7 +69,7 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
       'AUROC of the doubt': ranked(own?.doubt),
     }
   }
-  // The terms of the atlas do not say clearly that what is learnt from it may be passed on: the model stays beside the training.
+  // The terms of the atlas do not clearly allow to distribute what is learned from it, so the model stays in the training's folder.
   const beside = { ...context, models: context.models && join(context.work, context.name) }
   const { measured: own, file } = await judgeModel(beside, '', learned, {
     rule, data: { set: 'INIA19', loss: 'classes' }, steps: [steps - 8, steps + 1],

@@ -11,7 +11,7 @@ export type Context = {
   /** The folder for results, and the folder of trainings, from which they go on after an interruption. */
   readonly out: string
   readonly work: string
-  /** Where trained models go; null: nowhere, of another seed than the first. */
+  /** The folder for trained models; null for seeds other than the first, whose models are not written. */
   readonly models: string | null
   readonly seed: number
   /** All seeds of the reproduction, of which this is one. */

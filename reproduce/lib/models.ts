@@ -1,6 +1,6 @@
 /**
- * The trained models of reproductions, of the first seed: in half precision if every number that the page shows of them stays
- * the same to the last digit, else as they were trained.
+ * The trained models of reproductions, for the first seed: in half precision if every number of them on the page stays the same
+ * to the last digit, else in single precision.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,12 +9,12 @@ import { writeFileAtomic } from '../../src/node/index.ts'
 import type { Context } from './context.ts'
 import type { Learned } from './learn.ts'
 
-/** The folder of the bundled models, which are played by name. */
+/** The folder of the bundled models, which `cellgrad grow` finds by name. */
 export const shipped = 'assets/claims'
 
 /** A model without its parameters, and its provenance. */
 export type Described = Pick<Model, 'rule' | 'codec' | 'starts'> & {
-  /** The data set in words; the loss, which says what outputs mean; and whether outputs are ink, dark where they are large. */
+  /** The data set in words; the loss, which determines the meaning of outputs; `ink` if large outputs are dark. */
   readonly data: { readonly set: string; readonly loss?: 'mse' | 'depth' | 'diceBce' | 'classes'; readonly ink?: true }
   /** Rows and columns of the grid, if it is square. */
   readonly grid?: number
@@ -26,12 +26,12 @@ export type Described = Pick<Model, 'rule' | 'codec' | 'starts'> & {
 
 export type Judged<M> = {
   readonly measured: M
-  /** Its file, precision and command in Markdown; null for seeds other than the first. */
+  /** The model's file with its size and the command that plays it, in Markdown; null for seeds other than the first. */
   readonly file: string | null
 }
 
 /**
- * Judges a model and, for the first seed, writes it.
+ * Measures a model and, for the first seed, writes it.
  *
  * @param shown the part of a measurement that the page shows, as JSON
  */

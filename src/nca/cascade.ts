@@ -30,7 +30,7 @@ export type Stage = {
 
 const stageField = record<Stage>({
   fields: {
-    scale: { ...wholeFrom(2, 4096), about: 'Cells along each side of a coarse one, fewer than in the stage before' },
+    scale: { ...wholeFrom(2, 4096), about: 'Side of a coarse cell in cells of the grid, less than in the stage before' },
     steps: { ...wholeFrom(1), about: 'Steps at this scale' },
   },
 })

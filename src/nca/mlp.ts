@@ -131,14 +131,14 @@ export const mlpTable: Table<Mlp> = {
   type: 'mlp',
   fields: {
     hidden: { ...oneOrMore(units, 'layers', most.layers), about: 'Units of the hidden layer, or of each of several' },
-    activation: { ...oneOf(activations), default: 'relu', about: 'What hidden layers apply to their sums' },
+    activation: { ...oneOf(activations), default: 'relu', about: 'Activation function of hidden layers' },
     slope: slopeField,
-    residual: { ...flag, default: false, about: 'Whether hidden layers add the one before them, where it is as wide' },
-    init: { ...oneOf(['keras', 'torch']), default: 'keras', about: 'How hidden layers begin, as in Keras or PyTorch' },
+    residual: { ...flag, default: false, about: 'Whether hidden layers add the one before them, if it has the same width' },
+    init: { ...oneOf(['keras', 'torch']), default: 'keras', about: 'First weights of hidden layers, as in Keras or PyTorch' },
     lastStd: { ...numberFrom(0), default: 0, about: "Standard deviation of the last layer's first weights" },
     lastBias: { ...flag, default: true, about: 'Whether the last layer has a bias' },
-    lastActivation: { ...oneOf(activations), default: 'linear', about: 'What the last layer applies to its sums, the change' },
-    norm: { ...orNull(record(normTable)), default: null, about: 'What goes through a layer norm; null: nothing' },
+    lastActivation: { ...oneOf(activations), default: 'linear', about: 'Activation function of the last layer, whose output is the change' },
+    norm: { ...orNull(record(normTable)), default: null, about: 'Layer norm; null: none' },
   },
   together({ hidden, norm }, expect) {
     const odd = norm && norm.on !== 'perception' ? hidden.find(n => n % norm.groups !== 0) : undefined

@@ -40,21 +40,21 @@ export type Computing = {
 
 export const computing: Fields<Computing> = {
   report: section<Report>({
-    examples: { ...wholeFrom(1, 64), default: 8, about: 'Examples that are shown, those held out where there are some' },
-    every: { ...orNull(wholeFrom(1)), default: null, about: 'Iterations between two pictures that are kept in the folder pictures; null: at the end alone' },
+    examples: { ...wholeFrom(1, 64), default: 8, about: 'Examples that are shown, held-out ones if there are any' },
+    every: { ...orNull(wholeFrom(1)), default: null, about: 'Iterations between two pictures in the folder pictures; null: only at the end' },
     metrics: { ...orNull(list<string>(text, 'names of metrics', 1)), default: null, about: 'Metrics in report.md, like loss; null: all of the task' },
     tensorboard: { ...flag, default: false, about: 'Whether event files for TensorBoard are written' },
-  }, 'What is to be seen of the run'),
+  }, 'What the report of the run contains'),
   seed: { ...wholeFrom(0), default: 0, about: 'Seed of everything that is random' },
-  seeds: { ...wholeFrom(1, 1000), default: 1, about: 'Runs, with this seed and those after it, whose report has mean and standard deviation' },
-  backend: { ...oneOf(backendNames), default: 'cpu', about: `What computes: ${backendMeanings}` },
+  seeds: { ...wholeFrom(1, 1000), default: 1, about: 'Number of runs, with this seed and the following ones; the report has their mean and standard deviation' },
+  backend: { ...oneOf(backendNames), default: 'cpu', about: `Where it computes: ${backendMeanings}` },
   threads: {
     ...wholeFrom(0, 1e9), default: 0,
     about: 'Threads that share the work on the CPU, 0 for as many as there are cores; the result is the same',
   },
   fma: {
     ...oneOf(fmaChoices), default: 'auto',
-    about: 'Fused multiply-add on the CPU, which rounds otherwise: on; off; auto, where this engine has it (Node 22)',
+    about: 'Fused multiply-add on the CPU, which rounds differently: on; off; auto, if this engine has it (Node 22)',
   },
   saveEvery: { ...wholeFrom(1, 1e9), default: 100, about: 'Iterations between two checkpoints' },
 }
@@ -80,7 +80,7 @@ export type Config = Computing & {
 
 export const trainFields: Fields<Training> = {
   iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of training' },
-  from: { ...orNull(text), default: null, about: 'A model from whose parameters training begins, .safetensors; null: from none' },
+  from: { ...orNull(text), default: null, about: 'A model, .safetensors, from whose parameters training starts; null: from new ones' },
   ...trainingFields,
 }
 
@@ -119,7 +119,7 @@ export const configField: Field<Config> = record<Omit<Config, 'task'>>({
   fields: {
     preset: {
       ...oneOf(Object.keys(presets)), default: 'growing',
-      about: 'Published experiment whose values are used where nothing else is said',
+      about: 'Published experiment whose values are the defaults',
     },
     data: section(published(dataFields), 'What is to grow'),
     rule: { ...ruleField, default: presets.growing.rule, about: 'The rule' },

@@ -44,7 +44,7 @@ export const sweepField: Field<Sweep> = record<Sweep>({
     },
     fields: {
       fits: isObject, expected: 'a list of values or a range for each path', json: { type: 'object' },
-      about: 'Paths in the configuration, each with a list of values or { from, to, scale, whole, levels }; { values, when } is there only where fields before it have given values',
+      about: 'Paths in the configuration, each with a list of values or { from, to, scale, whole, levels }; { values, when } applies only if earlier fields have the given values',
     },
     design: { ...oneOf(['grid', 'random', 'latinHypercube']), default: 'grid', about: 'Which points of the fields are tried' },
     runs: {
@@ -57,29 +57,29 @@ export const sweepField: Field<Sweep> = record<Sweep>({
         fits: x => Array.isArray(x) && x.length > 0 && x.every(n => isWhole(n)) && new Set(x).size === x.length,
         expected: 'a list of whole numbers ≥ 0 that differ', json: { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
       }),
-      default: null, about: 'Seeds of training: each point is trained with each; null: with that of the base',
+      default: null, about: 'Seeds of training: each point is trained with every seed; null: with that of the base',
     },
     halving: {
       ...orNull(record<NonNullable<Sweep['halving']>>({
         fields: {
-          least: { ...wholeFrom(1), about: 'Iterations after which the first are chosen' },
-          factor: { ...numberAbove(1), default: 3, about: 'One in so many goes on, and so many times as long' },
-          wait: { ...flag, default: true, about: 'Whether those who go on are chosen when all have arrived; false (ASHA) lets no worker wait' },
+          least: { ...wholeFrom(1), about: 'Iterations before the first selection' },
+          factor: { ...numberAbove(1), default: 3, about: 'One in this many is selected, and is trained this many times as long' },
+          wait: { ...flag, default: true, about: 'Whether each selection waits for all candidates; false (ASHA): no worker waits' },
         },
       })),
-      default: null, about: 'Trains all for a while, and only the best of them on; null: all to the end',
+      default: null, about: 'Trains all candidates for a short time, and only the best further; null: all to the end',
     },
     budget: {
       ...record<Sweep['budget']>({
         fields: {
-          runs: { ...orNull(wholeFrom(1)), default: null, about: 'Runs: candidates are taken in their order while all runs of the next one, a run for each seed and fold, are left; null: no end' },
-          iterations: { ...orNull(wholeFrom(1, Number.MAX_SAFE_INTEGER)), default: null, about: 'Iterations of all runs together: none begins that would need more; null: no end' },
-          minutes: { ...orNull(numberAbove(0, mostMinutes)), default: null, about: 'Ends the sweep after so many minutes, from its last start on; runs that are under way are saved; null: no end' },
+          runs: { ...orNull(wholeFrom(1)), default: null, about: 'Number of runs: candidates are taken in order while there is room for all runs of the next one, one for each seed and fold; null: no limit' },
+          iterations: { ...orNull(wholeFrom(1, Number.MAX_SAFE_INTEGER)), default: null, about: 'Iterations of all runs together: a run that would need more is not started; null: no limit' },
+          minutes: { ...orNull(numberAbove(0, mostMinutes)), default: null, about: 'Ends the sweep this many minutes after its last start; unfinished runs are saved; null: no limit' },
         },
       }),
-      default: { runs: null, iterations: null, minutes: null }, about: 'What the sweep may cost, of any design',
+      default: { runs: null, iterations: null, minutes: null }, about: 'Limits of the sweep, for any design',
     },
-    retries: { ...wholeFrom(0, 1000), default: 5, about: 'How often a run is begun again whose process or worker was killed, in a row and without a new checkpoint; then it has failed' },
+    retries: { ...wholeFrom(0, 1000), default: 5, about: 'How often a run is restarted after its process or worker was killed, in a row and without a new checkpoint; then it has failed' },
   },
   together({ design, runs }, expect) {
     expect(design === 'grid' ? runs === null : runs !== null, ['runs'], runs, design === 'grid' ? 'null, for a grid' : 'a whole number > 0, for a design that is drawn')

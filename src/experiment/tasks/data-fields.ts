@@ -10,10 +10,10 @@ export type Targets = { readonly targets: readonly string[]; readonly size: numb
 export const path = (about: string): Field<string> => ({ ...text, about })
 export const paths: Field<string | readonly string[]> = either<string | readonly string[]>(text, list<string>(text, 'paths', 1))
 export const lossOf = <T extends string>(words: readonly T[], about: string): Field<T> => ({ ...oneOf(words), default: words[0] as never, about })
-export const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether the numbers of each array get mean 0 and standard deviation 1' }
-export const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Takes the first so many; null: all' }
+export const standardise: Field<boolean> = { ...flag, default: false, about: 'Whether each array is scaled to mean 0 and standard deviation 1' }
+export const limit: Field<number | null> = { ...orNull(wholeFrom(1)), default: null, about: 'Uses only the first ones, this many; null: all' }
 
-export const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: as they are' }
+export const size: Field<number | null> = { ...orNull(wholeFrom(1, 4096)), default: null, about: 'Side in cells to which pictures are fitted; null: their own size' }
 
 /** The fields of target pictures. */
 export function targetsAs(about: string): Fields<Targets> {

@@ -108,31 +108,31 @@ export type Experiment<T extends TaskName = TaskName> = { [K in T]: Computing & 
 
 const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
   conditional: {
-    ...targetsAs('What to grow, each by a condition of its own'),
-    cells: { ...oneOf(['all', 'seed']), default: 'all', about: 'Which cells have the channels of the role condition: all, and then it is frozen, or the first alone, a coloured seed' },
-    loss: lossOf(['mse', 'l1', 'ssim'], 'How far what is grown is from its target'),
+    ...targetsAs('What to grow, each with its own condition'),
+    cells: { ...oneOf(['all', 'seed']), default: 'all', about: 'Cells that have the role condition: all, if it is frozen; seed, only the first cell (a coloured seed)' },
+    loss: lossOf(['mse', 'l1', 'ssim'], 'Distance of the grown picture from its target'),
   },
-  trajectory: targetsAs('What to become, one after the other: each has its place in train.readouts'),
+  trajectory: targetsAs('What to become, one after the other, at the steps in train.readouts'),
   classification: {
     images: path('A folder: the files of MNIST or CIFAR-10, or pictures or arrays (.nii, .nii.gz, .npy, .npz) in a folder for each class; or an .npz file with train_images and train_labels (MedMNIST), x_train and y_train (Keras), or images and labels'),
     part: { ...oneOf(['train', 'val', 'test']), default: 'train', about: 'Which part of MNIST, CIFAR-10 or an .npz file' },
     size,
     limit,
-    loss: lossOf(['cells', 'image', 'mse', 'mean', 'head'], 'What is compared: each cell by cross-entropy, the vote of the cells, the sum of squares of seen cells, the mean of all cells; or what the head of the rule says by cross-entropy'),
+    loss: lossOf(['cells', 'image', 'mse', 'mean', 'head'], 'cells: cross-entropy of each cell; image: that of the mean scores; mse: sum of squares over cells with an input; mean: mean of squares over all cells; head: cross-entropy of the head of the rule'),
     standardise,
   },
   imageToImage: {
     inputs: { ...paths, about: 'A folder of pictures or of arrays (.nii, .nii.gz, .npy, .npz), files by a pattern with *, a list of files, one file, or an array of an .npz file, set.npz:images' },
-    outputs: { ...paths, about: 'What should become of them: files of the same names, or with the same in the places of the stars, or as manieth in the list' },
-    loss: lossOf(Object.keys(imageLosses) as ImageLoss[], 'How far outputs are from what is wanted; of values mse, l1, or ssim; depth: scale-invariant, of logarithms, where depths are above 0; of masks bce, dice, diceBce, focal; classes: cross-entropy of an output channel for each'),
+    outputs: { ...paths, about: 'Their targets: files of the same names, or with the same text in place of the stars, or in the same order of a list' },
+    loss: lossOf(Object.keys(imageLosses) as ImageLoss[], 'Distance of outputs from their targets; for values mse, l1, or ssim; depth: scale-invariant, of logarithms, where depths are above 0; for masks bce, dice, diceBce, focal; classes: cross-entropy with an output channel for each'),
     labels: {
       ...orNull(either<'foreground' | readonly (number | readonly number[])[]>(oneOf(['foreground']), list(either(wholeFrom(0), list(wholeFrom(0), 'labels', 1)), 'labels, or lists of labels', 1))),
-      default: null, about: 'Which labels of the outputs are told apart, where they are masks or classes: foreground, all but 0; or a label, or a list of labels, for each class but the first, which is all others; null: as they are',
+      default: null, about: 'How labels of the outputs become a mask or classes: foreground, all but 0; or a label, or a list of labels, for each class after the first, which has all other labels; null: as they are',
     },
     size,
     crop: {
       ...orNull(list(wholeFrom(1, 4096), 'sizes', 1)), default: null,
-      about: 'Sizes of the pieces that each file is cut into, along each of its axes; planes of a volume have 1 along the other axis, [64, 64, 1]; null: whole',
+      about: 'Size along each axis of the pieces into which files are cut; for planes of a volume 1 along the other axis, like [64, 64, 1]; null: whole files',
     },
     limit,
     standardise,
@@ -142,12 +142,12 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     size,
     limit,
     standardise,
-    levels: { ...wholeFrom(1, 1000), default: 20, about: 'Amounts of noise, from all to none, through which cellgrad predict makes images out of noise alone' },
+    levels: { ...wholeFrom(1, 1000), default: 20, about: 'Steps from pure noise to an image in cellgrad predict' },
   },
   video: {
     frames: path('An .npy file, or an array of an .npz file, [videos,frames,height,width], or [frames,…] of one video; or a folder with the frames as pictures, or with a folder for each video'),
-    k: { ...wholeFrom(1, 64), default: 2, about: 'Frames that are seen, and frames that are made' },
-    carry: { ...flag, default: false, about: 'Whether a sample of the pool is carried on to the next window of its video: the frames that it made are what it sees' },
+    k: { ...wholeFrom(1, 64), default: 2, about: 'Frames in the input, and in the output' },
+    carry: { ...flag, default: false, about: 'Whether a sample of the pool continues with the next window of its video: its own frames are its next input' },
     size,
     limit,
   },
@@ -165,7 +165,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     projections: { ...wholeFrom(1, 65_536), default: 32, about: 'Random directions along which patches are compared' },
     ranges: {
       ...orNull(named<readonly [number, number]>(range(numberFrom(), false), 'ranges by role, like { rgb: [0, 1] }')), default: null,
-      about: 'From where to where the channels of each role may be, lest they cost; null: all from −1 to 1',
+      about: 'Range of each role, outside of which its channels add to the loss; null: from −1 to 1 for all',
     },
   },
 }
@@ -173,13 +173,13 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
 const validateField = record<Validate>({
   fields: {
     every: { ...wholeFrom(1), about: 'Iterations between two validations; the best model is kept' },
-    metric: { ...text, default: 'loss', about: 'What is judged: loss, or a metric of the task; of one that should be great, 1 − it' },
-    patience: { ...orNull(wholeFrom(1)), default: null, about: 'Ends the run after so many validations no better than the best; null: never' },
-    split: { ...orNull(numberAbove(0, 0.9)), default: null, about: 'Share of the examples that is held out; null: a fold' },
-    folds: { ...wholeFrom(2), default: 5, about: 'Examples are cut into so many folds' },
-    fold: { ...either<number | 'all'>(wholeFrom(0), oneOf(['all'])), default: 0, about: 'Which of them is held out, from 0; all: each in a run of its own' },
-    stratified: { ...flag, default: true, about: 'Whether each class is held out as often' },
-    groups: { ...orNull(text), default: null, about: 'A text file with a line for each example, which names its group: all of a group, a patient or a scene, are in one fold' },
+    metric: { ...text, default: 'loss', about: 'What is measured: loss, or a metric of the task; if more is better, 1 − its value' },
+    patience: { ...orNull(wholeFrom(1)), default: null, about: 'Ends the run after this many validations without a better one; null: never' },
+    split: { ...orNull(numberAbove(0, 0.9)), default: null, about: 'Share of the examples that is held out; null: one of the folds' },
+    folds: { ...wholeFrom(2), default: 5, about: 'Number of folds into which the examples are divided' },
+    fold: { ...either<number | 'all'>(wholeFrom(0), oneOf(['all'])), default: 0, about: 'The fold that is held out, from 0; all: each of them, in a separate run' },
+    stratified: { ...flag, default: true, about: 'Whether the held-out examples have the classes in proportion' },
+    groups: { ...orNull(text), default: null, about: 'A text file with a line for each example that names its group, a patient or a scene; all examples of a group are in one fold' },
   },
   together: ({ folds, fold, split, groups }, expect) => {
     expect(groups === null || split === null, ['groups'], groups, 'null where a share is held out: groups are kept together by folds')
@@ -222,11 +222,11 @@ function tableOf<K extends TaskName>(type: K): Table {
   const table: Table<Omit<Experiment<K>, 'task'>> = {
     type,
     fields: {
-      recipe: { ...orNull(oneOf(Object.keys(recipes))), default: null, about: 'Published automaton whose values are used where nothing else is said' },
+      recipe: { ...orNull(oneOf(Object.keys(recipes))), default: null, about: 'Published automaton whose values are the defaults' },
       data: { ...record<DataOf[K]>({ fields: data[type] }), about: 'What is learned from' },
       rule: { ...ruleField, about: 'The rule' },
       train: { ...record<Training>({ fields: trainFields }), about: trainAbout },
-      validate: { ...orNull(validateField), default: null, about: 'How the run is judged by examples that it does not learn from, to keep the best; null: not' },
+      validate: { ...orNull(validateField), default: null, about: 'Validation by examples that are not trained on, to keep the best model; null: none' },
       ...computing,
     } as Fields<Omit<Experiment<K>, 'task'>>,
     together(config, expect) {

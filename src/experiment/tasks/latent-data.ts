@@ -34,22 +34,22 @@ export type LatentData = Targets & {
 const { widths, code } = autoencoderFields
 
 export const latentFields: Fields<LatentData> = {
-  ...targetsAs('What to make in latents: several are each told by their number, in the frozen role condition'),
+  ...targetsAs('What to grow in latents; if there are several, each has its number in the frozen role condition'),
   from: {
     ...orNull(list<string>(text, 'emoji, their names, or paths of pictures', 1)), default: null,
-    about: 'Pictures from whose latents it begins, one for each target, like those with a part missing; null: from one living cell',
+    about: 'Pictures from whose latents rollouts start, one for each target, for example with a part missing; null: from one living cell',
   },
-  loss: lossOf(['mse', 'l1', 'ssim'], 'How far what is decoded is from its target'),
+  loss: lossOf(['mse', 'l1', 'ssim'], 'Distance of the decoded picture from its target'),
   autoencoder: {
     ...record<AutoencoderSaid>({
       fields: {
-        images: { ...orNull(paths), default: null, about: 'Pictures from which it learns, a folder, files by a pattern with *, or a list; null: the targets, and what they begin from' },
+        images: { ...orNull(paths), default: null, about: 'Pictures for its training, a folder, files by a pattern with *, or a list; null: the targets, and the pictures in from' },
         widths, code,
         iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of its training' },
         ...autoencoderTrainingFields,
       },
     }),
-    about: 'The autoencoder, which is trained first and then stays as it is; a latent cell has the channels of the role latent',
+    about: 'The autoencoder, which is trained first and then fixed; a latent cell has the channels of the role latent',
   },
 }
 

@@ -49,7 +49,7 @@ export type AutoencoderTrainerOptions = Omit<Placement, 'like'> & {
 export const autoencoderTrainingFields: Fields<Required<Pick<AutoencoderTrainerOptions, 'batch' | 'optimiser' | 'clip'>>> = {
   batch: { ...wholeFrom(1, 65_536), about: 'Images per iteration' },
   optimiser: { ...optimiserField, default: adam({ rate: 1e-3 }) },
-  clip: { ...orNull(numberAbove(0)), default: null, about: 'The most that the norm of the whole gradient may be; null: any' },
+  clip: { ...orNull(numberAbove(0)), default: null, about: 'Largest norm of the whole gradient, which is scaled down to it; null: no limit' },
 }
 
 const optionsField = record<Required<AutoencoderTrainerOptions>>({

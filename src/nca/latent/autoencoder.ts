@@ -69,7 +69,7 @@ const codeField: Field<Code> = choice<Code>([
     type: 'vq',
     fields: {
       entries: { ...wholeFrom(2, 65_536), default: 128, about: 'Entries of the codebook' },
-      commitment: { ...numberFrom(0), default: 0.25, about: 'Weight of how far the encoder is from them' },
+      commitment: { ...numberFrom(0), default: 0.25, about: 'Weight of the distance of the encoder from its entries' },
     },
   },
 ])
@@ -79,7 +79,7 @@ export const autoencoderFields: Fields<Autoencoder> = {
   channels: { ...units, about: 'Channels of an image' },
   latent: { ...units, about: 'Channels of a latent cell' },
   widths: { ...list<number>(wholeFrom(1, 4096), 'whole numbers', 1, 8), about: 'Channels of its layers, each of which halves the image' },
-  code: { ...codeField, default: { type: 'plain' }, about: 'What latents are' },
+  code: { ...codeField, default: { type: 'plain' }, about: 'The kind of latents' },
 }
 
 /** An autoencoder as a field of data. */

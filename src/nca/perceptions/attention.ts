@@ -76,12 +76,12 @@ export const attentionKind: PartKind<Attention> = {
   type: 'attention',
   planar: true,
   fields: {
-    outputs: { ...units, about: 'Numbers that it computes' },
-    heads: { ...units, default: 1, about: 'Heads, each of which chooses for itself' },
+    outputs: { ...units, about: 'Number of its outputs' },
+    heads: { ...units, default: 1, about: 'Heads, each with its own weights' },
     size: { ...oddSize, default: 3, about: 'Cells of the neighbourhood along each axis' },
     keys: {
       ...units, default: ({ outputs, heads }: Attention) => Math.ceil(outputs / heads),
-      about: 'Width of the query, keys and values of each head; outputs / heads, rounded up, if nothing is said',
+      about: 'Width of the query, keys and values of each head; by default outputs / heads, rounded up',
     },
     feedForward: { ...wholeFrom(0, most.units), default: 0, about: 'Hidden units of a network that follows; 0 for none' },
   },

@@ -52,11 +52,11 @@ export function conv(outputs: number, options: ConvOptions = {}): Conv {
 export const convKind: PartKind<Conv> = {
   type: 'conv',
   fields: {
-    outputs: { ...units, about: 'Numbers that it computes' },
+    outputs: { ...units, about: 'Number of its outputs' },
     size: { ...oddSizes, default: 3, about: 'Taps along each axis: a number, or a list like [1, 5]' },
     dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
     bias: { ...flag, default: false, about: 'Whether each output has a bias' },
-    activation: { ...oneOf(activations), default: 'linear', about: 'What is applied to the sums' },
+    activation: { ...oneOf(activations), default: 'linear', about: 'Activation function of the outputs' },
     slope: slopeField,
   },
   together: expectDilation,

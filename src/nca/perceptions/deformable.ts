@@ -86,10 +86,10 @@ export const deformableKind: PartKind<Deformable> = {
   type: 'deformable',
   planar: true,
   fields: {
-    outputs: { ...units, about: 'Numbers that it computes' },
+    outputs: { ...units, about: 'Number of its outputs' },
     size: { ...oddSize, default: 3, about: 'Taps along each axis' },
     reach: { ...orNull<number>(wholeFrom(1, 3)), default: 1, about: 'Cells by which a tap can be moved along each axis; null: any number' },
-    modulated: { ...flag, default: false, about: 'Whether each cell also weighs its taps' },
+    modulated: { ...flag, default: false, about: 'Whether each cell also computes weights of its taps' },
   },
   outputs: ({ outputs }) => outputs,
   params({ outputs, size, modulated }, channels) {

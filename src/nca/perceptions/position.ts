@@ -46,7 +46,7 @@ export function position(outputs: number, options: PositionOptions = {}): Positi
 export const positionKind: PartKind<Position> = {
   type: 'position',
   fields: {
-    outputs: { ...units, about: 'Numbers that it computes' },
+    outputs: { ...units, about: 'Number of its outputs' },
     bands: { ...wholeFrom(0, 16), default: 4, about: 'Waves along each axis' },
   },
   outputs: ({ outputs }) => outputs,

@@ -47,10 +47,10 @@ export function residualConv(outputs: number, options: ResidualConvOptions = {})
 export const residualConvKind: PartKind<ResidualConv> = {
   type: 'residualConv',
   fields: {
-    outputs: { ...units, about: 'Numbers that it computes' },
+    outputs: { ...units, about: 'Number of its outputs' },
     size: { ...oddSizes, default: 3, about: 'Taps along each axis: a number, or a list like [1, 5]' },
     dilation: { ...wholeFrom(1), default: 1, about: 'Cells from one tap to the next' },
-    activation: { ...oneOf(activations), default: 'leakyRelu', about: 'What is applied between its two layers' },
+    activation: { ...oneOf(activations), default: 'leakyRelu', about: 'Activation function between its two layers' },
   },
   together: expectDilation,
   outputs: ({ outputs }) => outputs,

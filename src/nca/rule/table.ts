@@ -38,7 +38,7 @@ const parts = either<Perception>(
   filterName,
   {
     ...record<{ name: FilterName; factor: number }>({
-      fields: { name: { ...filterName, about: 'A fixed filter' }, factor: { ...numberFrom(), about: 'By which it is multiplied' } },
+      fields: { name: { ...filterName, about: 'A fixed filter' }, factor: { ...numberFrom(), about: 'Its factor' } },
     }),
     fits: x => isObject(x) && 'name' in x,
   },
@@ -55,10 +55,10 @@ export const ruleField: Field<DataRule> = record<DataRule>({
       about: 'What a cell perceives: fixed filters, and parts that learn',
     },
     update: {
-      ...record(mlpTable), expected: 'a network, like mlp(128)', about: 'The network that makes a change of what is perceived',
+      ...record(mlpTable), expected: 'a network, like mlp(128)', about: 'The network that computes the change of a cell from its perception',
     },
     grid: gridField,
-    stepSize: { ...numberFrom(), default: 1, about: 'By which each change is multiplied' },
+    stepSize: { ...numberFrom(), default: 1, about: 'The factor of each change' },
     fireRate: { ...numberAbove(0, 1), default: 1, about: 'Probability that a cell updates in a step' },
     living: {
       ...orNull(record<Living>({
@@ -68,17 +68,17 @@ export const ruleField: Field<DataRule> = record<DataRule>({
         },
       })),
       default: null,
-      about: 'Cells live that have a neighbour whose channel is above a number; null: all do',
+      about: 'A cell is alive if it or a neighbour has this channel above a number; null: all cells are',
     },
     inputMask: {
       ...orNull(record<NonNullable<DataRule['inputMask']>>({ fields: { channel, above } })),
       default: null,
-      about: 'Only cells whose channel is above a number update; null: all do',
+      about: 'Only cells with this channel above a number update; null: all do',
     },
     noise: {
       ...orNull(record<Noise>({
         fields: {
-          on: { ...oneOf(['state', 'change']), about: 'What is disturbed: the state that is perceived, or the change' },
+          on: { ...oneOf(['state', 'change']), about: 'Where it is added: to the state that is perceived, or to the change' },
           std: { ...numberFrom(0), about: 'Its standard deviation' },
         },
       })),
@@ -96,19 +96,19 @@ export const ruleField: Field<DataRule> = record<DataRule>({
         { type: 'tanh', fields: {} },
       ])),
       default: null,
-      about: 'What keeps channels within bounds after every step; null: nothing',
+      about: 'Bounds of the channels after every step; null: none',
     },
-    padding: { ...oneOf(paddings), default: 'zero', about: 'What cells at the border see beyond it' },
+    padding: { ...oneOf(paddings), default: 'zero', about: 'What cells perceive beyond the border' },
     frozen: { ...list<string>(text, 'roles'), default: [], about: 'Roles whose channels never change' },
     head: {
       ...orNull(record<Head>({
         fields: {
-          outputs: { ...units, about: 'Numbers that it makes, the classes of an image for instance' },
-          network: { ...record(mlpTable), expected: 'a network, like mlp(64)', about: 'The network that makes them of the mean of the cells' },
+          outputs: { ...units, about: 'Number of its outputs, for example the classes of an image' },
+          network: { ...record(mlpTable), expected: 'a network, like mlp(64)', about: 'The network, which is applied to the mean of the cells' },
         },
       })),
       default: null,
-      about: 'What makes numbers of a whole state; null: nothing',
+      about: 'A network with outputs for the whole state; null: none',
     },
   },
   together(rule, expect) {

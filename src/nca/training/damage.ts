@@ -43,30 +43,30 @@ export const publishedCircles: Damage = Object.freeze({
 } as const)
 
 const centre: Field<readonly [number, number]> = {
-  ...range(numberFrom(), false), default: [-0.5, 0.5], about: 'Where its centre is drawn, on each axis',
+  ...range(numberFrom(), false), default: [-0.5, 0.5], about: 'Range of its centre, on each axis',
 }
 
 /** Damage as a field of data. */
 export const damageField: Field<Damage> = {
   ...choice<Damage>([
-    { type: 'circle', fields: { centre, radius: { ...range(numberFrom(0), false), default: [0.1, 0.4], about: 'Where its radius is drawn' } } },
+    { type: 'circle', fields: { centre, radius: { ...range(numberFrom(0), false), default: [0.1, 0.4], about: 'Range of its radius' } } },
     {
       type: 'rectangle',
       fields: {
         centre,
-        size: { ...range(numberFrom(0), false), default: [0.2, 0.8], about: 'Where its sides are drawn' },
-        angle: { ...range(numberFrom(), false), default: [0, 0], about: 'Where the angle by which it is turned is drawn' },
+        size: { ...range(numberFrom(0), false), default: [0.2, 0.8], about: 'Range of its sides' },
+        angle: { ...range(numberFrom(), false), default: [0, 0], about: 'Range of the angle by which it is rotated' },
       },
     },
     {
       type: 'halfPlane',
       fields: {
-        angle: { ...range(numberFrom(), false), default: [0, 2 * Math.PI], about: 'Where the direction is drawn in which it lies' },
-        offset: { ...range(numberFrom(), false), default: [0, 0.5], about: 'Where its distance from the centre is drawn' },
+        angle: { ...range(numberFrom(), false), default: [0, 2 * Math.PI], about: 'Range of the direction in which it lies' },
+        offset: { ...range(numberFrom(), false), default: [0, 0.5], about: 'Range of its distance from the centre' },
       },
     },
   ], 'shape'),
-  about: 'How samples are damaged: lengths are drawn from ranges, in units in which the grid is 2 wide, angles in radians',
+  about: 'The damaged area; lengths and angles are drawn from ranges, in units in which the grid is 2 wide, and radians',
 }
 
 const givenDamage = record<{ damage: Damage }>({ fields: { damage: damageField } })

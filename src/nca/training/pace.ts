@@ -20,7 +20,7 @@ export const paceField: Field<readonly Leg[]> = judged(
   list<Leg>(record<Leg>({
     fields: {
       at: { ...wholeFrom(0), about: 'The first iteration of the leg' },
-      plan: { ...numberFrom(0), about: 'The iteration of the plan at which the run stands then' },
+      plan: { ...numberFrom(0), about: 'The iteration of the plan to which it corresponds' },
       per: { ...numberAbove(0), about: 'Iterations of the plan for each of the run' },
     },
   }), 'legs'),

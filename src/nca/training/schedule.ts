@@ -28,13 +28,13 @@ export type Schedule =
 type Of<Type> = Extract<Schedule, { readonly type: Type }>
 
 const rate: Field<number> = { ...numberFrom(0), about: 'First rate' }
-const factor: Field<number> = { ...numberFrom(0), about: 'By what the rate is multiplied' }
+const factor: Field<number> = { ...numberFrom(0), about: 'The factor of the rate' }
 const final: Field<number> = { ...numberFrom(0), default: 0, about: 'The rate at the end and afterwards' }
 const iterations = (least: 0 | 1, about: string): Field<number> => ({ ...wholeFrom(least), about })
 
 const stepTable: Table<Of<'step'>> = {
   type: 'step',
-  fields: { rate, at: { ...list(wholeFrom(0), 'iterations'), about: 'Iterations from which on it is multiplied' }, factor },
+  fields: { rate, at: { ...list(wholeFrom(0), 'iterations'), about: 'Iterations at which it is multiplied' }, factor },
 }
 const exponentialTable: Table<Of<'exponential'>> = { type: 'exponential', fields: { rate, factor } }
 const cosineTable: Table<Of<'cosine'>> = {
@@ -48,7 +48,7 @@ const wsdTable: Table<Of<'wsd'>> = {
     stable: iterations(0, 'Iterations at the full rate'),
     decay: iterations(0, 'Iterations of the fall'),
     final,
-    fall: { ...oneOf(['linear', 'cosine']), default: 'linear', about: 'How it falls: along a line, or half a period of a cosine' },
+    fall: { ...oneOf(['linear', 'cosine']), default: 'linear', about: 'How it falls: linearly, or along half a period of a cosine' },
   },
 }
 const steady = [stepTable, exponentialTable, cosineTable, wsdTable]

@@ -26,7 +26,7 @@ export const trainableField: Field<Trainable> = {
   fits: x => x === null || given.fits(x),
   read: (x: unknown) => x ?? 'all',
   default: 'all',
-  about: 'Parameters that learn, the others keep their bits: all; update, the network alone; last, its last layer; or beginnings of paths, like [update.w2]',
+  about: 'Parameters that are trained, while the others do not change: all; update, only the network; last, its last layer; or beginnings of paths, like [update.w2]',
 }
 
 /**

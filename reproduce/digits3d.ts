@@ -35,7 +35,7 @@ export async function reproduceDigits3d(context: Context): Promise<Report> {
     halved((await readMnist(folder, { train })).images.subarray(0, count * 784))
   const train = solidsOf(key(2 * context.seed), await digits(true, context.quick ? 4 : 400))
   const test = solidsOf(key(2 * context.seed + 1), await digits(false, context.quick ? 2 : 20))
-  const iterations = iterationsOf(context, 3000, 4)
+  const iterations = iterationsOf(context, 1500, 4)
   const trainer = taskTrainer({
     rule, task: taskOf(train), batch: 2, steps: [steps - 8, steps + 1], normalise: true,
     optimiser: adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 1e-4 })) }),

@@ -224,18 +224,20 @@ export const train = {
   hurt: (engine: Engine): Promise<void> => mine(engine).hurt(),
 
   /** Some states of the pool. */
-  pool: (engine: Engine, from: number, count: number): Promise<Sample[]> =>
-    here(engine).samples(Array.from({ length: count }, (_, i) => from + i)),
+  pool(engine: Engine, from: number, count: number): Promise<Sample[]> {
+    const now = here(engine)
+    return now.atRest(() => now.samples(Array.from({ length: count }, (_, i) => from + i)))
+  },
 
   /** A file of the run. */
-  file: (engine: Engine, what: ExportName): Promise<Export> => atRest(here(engine), now => exported(now, what)),
+  file: (engine: Engine, what: ExportName): Promise<Export> => saved(here(engine), now => exported(now, what)),
 
   /** The model as bytes, for another room. */
-  model: (engine: Engine): Promise<Uint8Array> => atRest(here(engine), now => encodeModel(modelOf(now))),
+  model: (engine: Engine): Promise<Uint8Array> => saved(here(engine), now => encodeModel(modelOf(now))),
 }
 
-/** Reads a run between two iterations, because an iteration releases the state that it replaces. */
-async function atRest<T>(now: Session, read: (now: Session) => Promise<T>): Promise<T> {
+/** Reads a run as it is saved now: it stops for that long. */
+async function saved<T>(now: Session, read: (now: Session) => Promise<T>): Promise<T> {
   const goes = now.running
   await now.stop()
   try {

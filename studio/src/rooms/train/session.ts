@@ -58,6 +58,8 @@ export class Session {
   #told: number
   #fates = new Map<number, number>()
   #wanted = false
+  /** Those who wait to read the state between two iterations. */
+  #readers: (() => Promise<void>)[] = []
   #loop: Promise<void> = Promise.resolve()
 
   /** @param again called if the backend is lost: the owner of the session then makes a new one for its run */
@@ -85,7 +87,17 @@ export class Session {
   start(): void {
     if (this.#wanted || this.state.iteration >= this.config.train.iterations) return
     this.#wanted = true
-    this.#loop = this.#learn()
+    this.#loop = this.#learn().finally(() => this.#answer())
+  }
+
+  /** Reads the state: at once if the run is paused, else between two iterations, because an iteration releases the state that it replaces. */
+  atRest<T>(read: () => Promise<T>): Promise<T> {
+    if (!this.#wanted) return read()
+    return new Promise((resolve, reject) => { this.#readers.push(() => read().then(resolve, reject)) })
+  }
+
+  async #answer(): Promise<void> {
+    for (const read of this.#readers.splice(0)) await read()
   }
 
   /** Stops after the current iteration, and saves. */
@@ -107,6 +119,7 @@ export class Session {
         this.#rates.push(rate)
         count++
         await this.#remember(drawn)
+        await this.#answer()
         const now = performance.now()
         const perSecond = (1000 * count) / (now - began)
         if (now - shown > showing) {
@@ -150,11 +163,13 @@ export class Session {
 
   /** Everything that the page needs to draw a run that it opens. */
   async whole(): Promise<TrainEvent> {
-    this.#told = this.state.iteration
-    return {
-      id: this.run.id, iteration: this.state.iteration, running: this.#wanted, perSecond: 0,
-      losses: [...this.#losses], norms: [...this.#norms], rates: [...this.#rates], grown: await this.grown(),
-    }
+    return this.atRest(async () => {
+      this.#told = this.state.iteration
+      return {
+        id: this.run.id, iteration: this.state.iteration, running: this.#wanted, perSecond: 0,
+        losses: [...this.#losses], norms: [...this.#norms], rates: [...this.#rates], grown: await this.grown(),
+      }
+    })
   }
 
   async save(): Promise<void> {

@@ -15,21 +15,38 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
   const [text, setText] = useState('')
   const [drawing, setDrawing] = useState(false)
   const file = useRef<HTMLInputElement>(null)
+  /** The number of targets asked for so far, and the number of that which was taken last. */
+  const asked = useRef(0), taken = useRef(0)
+
+  function give(made: Target | null): void {
+    taken.current = ++asked.current
+    onTarget(made)
+  }
+
+  /** Takes a target once it is read, unless one that was asked for later is already there. */
+  function wait(reading: Promise<Target>, take: (made: Target) => void = onTarget): void {
+    const mine = ++asked.current
+    void attempt('target', reading.then(made => {
+      if (mine < taken.current) return
+      taken.current = mine
+      take(made)
+    }))
+  }
 
   function choose(name: string): void {
     setDrawing(false)
     setChosen(name)
-    void attempt('target', bundledTarget(name).then(onTarget))
+    wait(bundledTarget(name))
   }
 
   function take(files: Iterable<File> | null | undefined): void {
     const picture = firstOf(files)
     if (!picture) return
-    void attempt('target', fileTarget(picture).then(made => {
+    wait(fileTarget(picture), made => {
       setDrawing(false)
       setChosen('')
       onTarget(made)
-    }))
+    })
   }
 
   useEffect(() => choose(chosen), [])
@@ -44,7 +61,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
     setText(typed)
     if (typed === '') return settled('target')
     try {
-      onTarget(typedTarget(typed))
+      give(typedTarget(typed))
       setChosen('')
       setDrawing(false)
       settled('target')
@@ -59,7 +76,7 @@ export function TargetPicker({ target, onTarget }: { target: Target | null; onTa
     settled('target')
     setDrawing(!drawing)
     setChosen('')
-    if (!drawing) onTarget(null)
+    if (!drawing) give(null)
   }
 
   return (

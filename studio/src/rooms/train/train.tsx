@@ -1,7 +1,7 @@
 /**
  * Train: a rule learns to grow a picture while the visitor watches.
  */
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { VNode } from 'preact'
 import { settingsIn, showAddress, type Settings } from '../../address.ts'
 import { call, listen } from '../../engine/client.ts'
@@ -43,9 +43,14 @@ export function Train({ settings }: { settings: Settings }): VNode {
   const [run, setRun] = useState<Shown | null>(null)
   const [runs, setRuns] = useState<readonly RunName[]>([])
 
+  /** Whether the room is still open: answers that come later must not change the address of another room. */
+  const there = useRef(true)
+  useEffect(() => () => { there.current = false }, [])
+
   const refresh = (): void => { call('train', 'runs').then(setRuns).catch(complain) }
 
   function show(opened: OpenRun | null): void {
+    if (!there.current) return
     setRun(opened && shownOf(opened))
     showAddress('train', { run: opened?.id })
     refresh()
@@ -60,7 +65,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
     const { run } = settingsIn('train', settings)
     const wanted = run ? call('train', 'open', run) : call('train', 'current')
     wanted.then(show).catch(error => {
-      complain(error)
+      if (there.current) complain(error)
       show(null)
     })
   }, [])
@@ -71,7 +76,6 @@ export function Train({ settings }: { settings: Settings }): VNode {
     return () => clearTimeout(late)
   }, [choices])
   useEffect(() => {
-    if (!target) setPreview(null)
     if (!target || run) return undefined
     const late = setTimeout(() => {
       call('train', 'preview', { ...choices, name: target.name, target: target.pixels }).then(setPreview).catch(complain)
@@ -81,6 +85,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
 
   /** Shows a run and scrolls to it: on a phone the button that opened it is far below. */
   function showAbove(opened: OpenRun): void {
+    if (!there.current) return
     show(opened)
     scrollTo(0, 0)
   }
@@ -92,6 +97,7 @@ export function Train({ settings }: { settings: Settings }): VNode {
     showAbove(await call('train', 'make', { ...choices, name, target: pixels, from: from && { name: from.name, bytes: from.bytes } }))
   }
 
+  const onGrid = target && preview
   /** The form is long, so it is not rendered again with the events of a run, several times a second. */
   const form = useMemo(() => <ConfigForm choices={choices} onChange={setChoices} mistakes={mistakes} />, [choices, mistakes])
   return (
@@ -100,8 +106,8 @@ export function Train({ settings }: { settings: Settings }): VNode {
         {run ? <RunView run={run} onReopen={() => open(run.id)} /> : (
           <div class="beginning">
             <figure class="framed">
-              {preview ? <Picture pixels={preview} label="The target on its grid" /> : <div class="cells sheet" />}
-              <figcaption>what it should grow{preview && `, on ${preview.width} × ${preview.height} cells`}</figcaption>
+              {onGrid ? <Picture pixels={onGrid} label="The target on its grid" /> : <div class="cells sheet" />}
+              <figcaption>what it should grow{onGrid && `, on ${onGrid.width} × ${onGrid.height} cells`}</figcaption>
             </figure>
             <div class="empty">
               <p>Choose what is to grow, and let it learn. As published that takes an hour; a small one is ready in a minute or two.</p>

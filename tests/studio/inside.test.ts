@@ -143,7 +143,7 @@ it('writes the equation of a cell with its real numbers', async () => {
   await headline.nth(1).focus()
   await page.getByText('What a was before the step.').waitFor()
   const lines = page.locator('.sum')
-  expect(await lines.count()).toBe(3)
+  await expect.poll(() => lines.count()).toBe(3)
   await near(/= ([-−\d.e]+)/.exec(await lines.nth(0).locator('.result').innerText())![1], at(parts.change, 3))
   // The third largest term of the change is chosen: the next line is that unit.
   const term = lines.nth(0).getByRole('button').nth(2)

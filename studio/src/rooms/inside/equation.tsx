@@ -84,7 +84,13 @@ function Neighbours({ shown, seen: { taps }, facts }: { shown: Shown; seen: Seen
   )
 }
 
-export function Equation({ facts, cell, place }: { facts: Facts; cell: CellNumbers; place: Place }): VNode {
+export function Equation({ facts, cell, place, isOpen }: {
+  facts: Facts
+  cell: CellNumbers
+  place: Place
+  /** Whether the worker still has the rollout of these numbers: only then it can be asked for more of them. */
+  isOpen: () => boolean
+}): VNode {
   const [k, setK] = useState(0)
   const [path, setPath] = useState<Readonly<Record<number, number>>>({})
   const [chosen, setChosen] = useState<number | null>(null)
@@ -98,7 +104,9 @@ export function Equation({ facts, cell, place }: { facts: Facts; cell: CellNumbe
     units.push({ shown: above, layer })
   }
   const perceived = chosen ?? above.terms[0].i
-  useEffect(() => { call('inside', 'seen', place, perceived).then(seen => setLast({ i: perceived, seen })).catch(complain) }, [perceived, cell])
+  useEffect(() => {
+    if (isOpen()) call('inside', 'seen', place, perceived).then(seen => setLast({ i: perceived, seen })).catch(complain)
+  }, [perceived, cell])
 
   return (
     <div class="equation">

@@ -56,12 +56,15 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   const [scale, setScale] = useState<'shared' | 'own'>(asked.scale ?? 'shared')
   const [facts, setFacts] = useState<Facts | null>(null)
   const [moment, setMoment] = useState<Moment | null>(null)
-  const [numbers, setNumbers] = useState<{ cell: CellNumbers; place: Place } | null>(null)
+  /** The numbers of a cell, and the model that has them: right after another model was opened these are still the previous ones. */
+  const [numbers, setNumbers] = useState<{ facts: Facts; cell: CellNumbers; place: Place } | null>(null)
   const [gradients, setGradients] = useState<Partial<Record<Start, Gradients>>>({})
   const [finding, setFinding] = useState(false)
   const [playing, setPlaying] = useState(false)
   /** The number of models opened so far: gradients of one must not be shown with the next. */
   const opened = useRef(0)
+  /** Whether the worker shows what the page says: not while another model, size or number of steps is being opened. */
+  const ready = useRef(false)
 
   const step = Math.min(t, steps)
   const start = wanted === 'play' && facts && !facts.played ? 'seed' : wanted
@@ -81,14 +84,18 @@ export function Inside({ settings }: { settings: Settings }): VNode {
     if (!isWanted()) return
     if (opened.current === 0) tellOfAddress(unfit(known))
     opened.current++
+    ready.current = true
     setGradients({})
     setFacts(known)
   }
   useEffect(() => {
     let wanted = true
+    ready.current = false
     begin(() => wanted).catch(error => {
+      if (!wanted) return
+      ready.current = true // the worker keeps the previous model
       complain(error)
-      if (wanted) setModel(facts?.name ?? bundledModels[0].name) // a model that cannot be opened does not stay selected
+      setModel(facts?.name ?? bundledModels[0].name) // a model that cannot be opened does not stay selected
     })
     return () => { wanted = false }
   }, [model, wished, steps])
@@ -108,20 +115,20 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   async function look(): Promise<void> {
     if (busy.current) return
     busy.current = true
-    try {
-      while (wish.current) {
-        const wanted = wish.current
-        wish.current = null
+    while (ready.current && wish.current) {
+      const wanted = wish.current
+      wish.current = null
+      try {
         if (wanted.quantity === 'gradient') await find(wanted.start)
+        if (!ready.current) break
         const seen = await call('inside', 'look', wanted)
         if (canvas.current) paint(canvas.current, seen.picture)
         setMoment(seen)
+      } catch (error) {
+        complain(error)
       }
-    } catch (error) {
-      complain(error)
-    } finally {
-      busy.current = false
     }
+    busy.current = false
   }
   useEffect(() => {
     if (!facts) return
@@ -131,8 +138,9 @@ export function Inside({ settings }: { settings: Settings }): VNode {
   useEffect(() => {
     if (!facts || playing) return
     const soon = setTimeout(() => {
+      if (!ready.current) return
       const place = { start, t: step, ...cell }
-      call('inside', 'cell', place).then(found => setNumbers({ cell: found, place })).catch(complain)
+      call('inside', 'cell', place).then(found => setNumbers({ facts, cell: found, place })).catch(complain)
     }, 60)
     return () => clearTimeout(soon)
   }, [facts, start, step, cell.x, cell.y, playing])
@@ -222,7 +230,7 @@ export function Inside({ settings }: { settings: Settings }): VNode {
           </Section>
           <Section title={`Cell ${told.x}, ${told.y}`}>
             <p class="hint">Choose another by a click in any picture, or with the arrow keys in the large one.</p>
-            {facts && numbers && <Equation facts={facts} {...numbers} />}
+            {numbers && <Equation key={numbers.facts.name} {...numbers} isOpen={() => ready.current && numbers.facts === facts} />}
           </Section>
           <Section title="Where the error flows">
             {facts && <p class="hint">L is the {facts.loss}, after step {steps}. The curve above the time line shows how much of its gradient reaches each state.</p>}

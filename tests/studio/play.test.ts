@@ -119,7 +119,7 @@ it('shows the decoded picture of a model in latents, and hurts its cells; it has
   await page.getByLabel('The world of latent').waitFor()
   await page.getByText('12 × 12').waitFor()
   await until(async () => await figure(studio, 'step') > 5)
-  expect(await page.locator('canvas.cells').evaluate(canvas => [(canvas as HTMLCanvasElement).width, (canvas as HTMLCanvasElement).height])).toEqual([48, 48])
+  await expect.poll(() => page.locator('canvas.cells').evaluate(canvas => [(canvas as HTMLCanvasElement).width, (canvas as HTMLCanvasElement).height])).toEqual([48, 48])
   expect(await page.getByRole('radio', { name: 'Paint' }).count()).toBe(0)
   await page.getByRole('radio', { name: 'Circle' }).check()
   await page.getByRole('application').click()

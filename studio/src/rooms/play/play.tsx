@@ -86,7 +86,7 @@ export function Play({ settings }: { settings: Settings }): VNode {
     setChanged(false)
     const told = known.conditions.length
     if (told > 0 && condition >= told) setCondition(0)
-    if (!facts && condition >= Math.max(1, told)) {
+    if (isWanted() && !facts && condition >= Math.max(1, told)) {
       tellOfAddress([unusable('condition', String(condition), told > 0 ? `a whole number from 0 to ${told - 1}` : `none: ${model} has no conditions`, told > 0 ? '0' : 'none')])
     }
     if ((known.kind === 'classes') !== (facts?.kind === 'classes')) takeUp(known.kind === 'classes' ? pen : eraser)
@@ -126,14 +126,14 @@ export function Play({ settings }: { settings: Settings }): VNode {
     if (before?.model === model && before.graft === graft) return
     let wanted = true
     begin(() => wanted).catch((error: Error) => {
+      if (!wanted) return
       // A first model that fails is replaced by another: when that one plays, the message must stay.
       notify(error.message, before ? 'model' : '')
-      if (!wanted) return
       setModel(before?.model ?? bundledModels[0].name)
       setGraft(before?.graft ?? '')
     })
     return () => { wanted = false }
-  }, [model, graft])
+  }, [model, graft, facts]) // with new facts again: they may be those of a model that was chosen before this one
   // Settings that changed while a model was being opened are applied once it is there.
   useEffect(() => {
     if (facts) call('play', 'change', { size, condition, angle: angle * Math.PI / 180, border: border || facts.border }).then(() => {
@@ -171,6 +171,9 @@ export function Play({ settings }: { settings: Settings }): VNode {
       complain(error)
     })
   })
+
+  // While the world runs, the figures are those of the last half second; when it stops, those of the picture.
+  useEffect(() => { if (!running && facts) draw({ steps: 0 }).catch(complain) }, [running])
 
   function touch({ x, y }: Cell): void {
     setChanged(true)

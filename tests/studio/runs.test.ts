@@ -51,7 +51,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
     const rate = page.locator('tr.differs', { hasText: 'optimiser.rate' }).first()
     expect(await rate.locator('mark').count()).toBe(1)
     expect(await page.locator('tr', { hasText: 'fireRate' }).count()).toBe(0)
-    expect(await page.getByAltText('What short grows').evaluate(image => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
+    await expect.poll(() => page.getByAltText('What short grows').evaluate(image => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(0)
     await page.getByRole('img', { name: 'What sweep/live grows' }).waitFor() // grown here, of the model saved last
     await studio.picture('runs')
     expect(await studio.barriers()).toEqual([])
@@ -77,7 +77,7 @@ it.each([
   await page.getByRole('link', { name: 'Runs' }).click()
   await page.getByRole('checkbox', { name: /sweep\/live/ }).uncheck()
   await expect.poll(() => page.locator('.curves path').count()).toBe(1)
-  expect(await page.evaluate(() => location.hash)).toBe('#runs?show=short')
+  await expect.poll(() => page.evaluate(() => location.hash)).toBe('#runs?show=short')
   await studio.picture('runs-one')
   await press('Look inside')
   await expect.poll(() => page.getByLabel('Model', { exact: true }).inputValue()).toBe('short')

@@ -25,7 +25,8 @@ export function Runs({ settings }: { settings: Settings }): VNode {
   const [asked] = useState(() => settingsIn('runs', settings))
   const [names, setNames] = useState(asked.show?.split('\n') ?? null)
   const [all, setAll] = useState(asked.fields === 'all')
-  const [seen, setSeen] = useState<Seen | null>(null)
+  /** The runs, and the names of those whose fields were asked for: right after another was ticked these are still the previous ones. */
+  const [seen, setSeen] = useState<(Seen & { readonly names: typeof names }) | null>(null)
 
   /** Tells, only once, which runs of the address do not exist. */
   const missing = useRef(names ?? [])
@@ -40,7 +41,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
     async function look(): Promise<void> {
       try {
         const found = await call('runs', 'read', new URL('./runs.json', document.baseURI).href, names)
-        if (!gone) setSeen(found)
+        if (!gone) setSeen({ ...found, names })
         if (!gone) tellOfMissing(found)
         if (failed) settled('runs')
         failed = false
@@ -88,7 +89,7 @@ export function Runs({ settings }: { settings: Settings }): VNode {
             <Curves runs={shown} colourOf={colourOf} />
             <Section title={shown.length === 1 ? 'Configuration' : 'Side by side'}>
               {shown.length > 1 && <Keys label="Fields" value={all ? 'all' : 'differ'} onChange={value => setAll(value === 'all')} options={[['differ', 'What differs'], ['all', 'Everything']]} />}
-              <FieldTable runs={shown} fields={seen.fields.filter(({ differs, field }) => all || shown.length === 1 || differs || field in shown[0].results)} colourOf={colourOf} />
+              <FieldTable runs={shownOf(seen.runs, seen.names)} fields={seen.fields.filter(({ differs, field }) => all || shown.length === 1 || differs || field in shown[0].results)} colourOf={colourOf} />
             </Section>
             <Section title="What they grow">
               <ul class="cards">{shown.map(run => <RunCard key={run.name} run={run} colour={colourOf(run)} />)}</ul>

@@ -209,7 +209,7 @@ it('a model of the visitor is in every room, and neither a broken file nor one o
   await drop(studio, fileOf('mine.safetensors', readFileSync(pretzel.replace('pretzel-1f968', 'butterfly-1f98b'))))
   await expect.poll(() => model.inputValue()).toBe('mine 2')
   await page.getByRole('link', { name: 'Play' }).click()
-  expect(await page.getByRole('alert').isVisible()).toBe(false) // another room
+  await expect.poll(() => page.getByRole('alert').isVisible()).toBe(false) // another room
   await page.getByRole('radio', { name: 'mine', exact: true }).check()
   await until(async () => await figure(studio, 'living cells') > 100)
   await page.getByText('mine is not in the address of this page').waitFor()

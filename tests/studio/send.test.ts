@@ -82,7 +82,7 @@ it('a page of digits says which digit most cells see in a drawing', async () => 
   await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.8 * box.height, { steps: 9 })
   await page.mouse.up()
   for (let i = 0; i < 20; i++) await page.locator('#step').click()
-  expect(await page.locator('#status').textContent()).toMatch(/most say 1 \(\d+ %\)/)
+  await expect.poll(() => page.locator('#status').textContent()).toMatch(/most say 1 \(\d+ %\)/)
   await file.picture('send-digits')
   await file.leave()
 })

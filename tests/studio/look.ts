@@ -33,6 +33,7 @@ export async function begin({ page }: { page: Page }, folded: Readonly<Record<st
   await page.getByText('All options').click()
   for (const [name, value] of Object.entries({ 'train.steps': '[8, 12]', saveEvery: '5', ...folded })) await page.getByLabel(name, { exact: true }).fill(value)
   await page.getByRole('button', { name: 'Train', exact: true }).click()
+  await page.locator('.figure', { has: page.getByText(iterations) }).waitFor({ timeout: 90_000 }) // a GPU in software compiles for long
 }
 
 /** Red, green and blue of the first picture of cells, at these fractions of its width and height. */

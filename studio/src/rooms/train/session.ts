@@ -109,6 +109,8 @@ export class Session {
   async #learn(): Promise<void> {
     let trouble: string | undefined
     let told = 0, shown = 0, count = 0
+    await null // whoever starts a run asks for its state in the same turn, and gets it before the first iteration
+    await this.#answer()
     const began = performance.now()
     try {
       for await (const progress of train(this.#trainer, { iterations: this.config.train.iterations, state: this.state })) {

@@ -109,7 +109,7 @@ export class Session {
   async #learn(): Promise<void> {
     let trouble: string | undefined
     let told = 0, shown = 0, count = 0
-    await null // whoever starts a run asks for its state in the same turn, and gets it before the first iteration
+    await Promise.resolve() // whoever starts a run asks for its state in the same turn, and gets it before the first iteration
     await this.#answer()
     const began = performance.now()
     try {

@@ -72,6 +72,15 @@ export function slicesOf(brain: Brain, wanted: (z: number) => boolean, ways: num
   }
 }
 
+/** Slices `[n,rows,columns,c]` with left and right exchanged. */
+export function mirrored(slices: Float32Array, c: number): Float32Array {
+  const row = columns * c
+  return slices.map((_, i) => {
+    const line = Math.floor(i / row), inSlice = line % rows
+    return slices[(line - inSlice + rows - 1 - inSlice) * row + (i % row)]
+  })
+}
+
 type Slice = { readonly image: Float32Array; readonly label: Uint8Array }
 
 /** A slice, resampled in one of the ways. */

@@ -101,8 +101,9 @@ same slices by the same engine, and than the class that most cells of the same b
 All numbers count the cells in which the scan shows something.
 
 What the rule says is the class that is likeliest in the mean of ${2 * runs} runs, in each of which other cells fire; in half of them the
-slice is mirrored, as some of those for training are. How sure it is says the deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean probability. AUROC is how well that
-ranks the cells: the probability that a wrong one is less sure than a right one.
+slice is mirrored, as some of those for training are (added after runs on the slices alone had been judged on the same slices). How
+sure it is says the deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean
+probability. AUROC is how well that ranks the cells: the probability that a wrong one is less sure than a right one.
 
 ${summary(learned)}; ${train.n} pictures for training, up to ${context.quick ? 1 : ways} of a slice, turned, larger, smaller, mirrored; ${test.n} slices for testing, in four blocks, at least 1.5 mm from those
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another

@@ -16,6 +16,7 @@ import type { Context } from './lib/context.ts'
 import { prepare } from './lib/engines.ts'
 import { gpuProbe, openGpu, type GpuContext } from './lib/gpu.ts'
 import { buildProbe, machine } from './lib/machine.ts'
+import { measureKinds } from './measurements/kinds.ts'
 import { measureMemory } from './measurements/memory.ts'
 import { measureOperators } from './measurements/operators.ts'
 import { measurePixelSpace } from './measurements/pixel.ts'
@@ -37,6 +38,7 @@ const onCpu: Measurements<Context> = {
   operators: measureOperators,
   profile: measureProfile,
   rules: measureRules,
+  kinds: measureKinds,
 }
 
 const onGpu: Measurements<GpuContext> = {

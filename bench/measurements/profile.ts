@@ -55,37 +55,50 @@ async function measureHistory(context: Context, works: readonly Work[]): Promise
   })
 }
 
-/** The parts of a step, by the kernels that do them. */
+/** The parts of a step, by the kernels that do them; what other kernels do is a part too. */
 const parts: Readonly<Record<string, readonly string[]>> = {
   'matrix products': ['product', 'productTN'],
-  'perception and its adjoint': ['perceive', 'perceiveBack', 'perceiveWeights'],
+  'perception and its adjoint': [
+    'perceive', 'perceiveBack', 'perceiveWeights', 'normalise', 'attend', 'attendBack', 'aim', 'deform', 'deformBack',
+  ],
   'cells copied, logged, added': [
-    'gather', 'put', 'erase', 'grow', 'copyPairs', 'addPairs', 'load2d', 'store2d', 'add2d', 'zero', 'sumRows',
+    'gather', 'put', 'erase', 'grow', 'copyPairs', 'addPairs', 'loadRows', 'storeRows', 'addRows', 'copyRows', 'zero', 'sumRows',
   ],
   'masks and fire': ['and', 'andNot', 'or', 'fill', 'dilate', 'list', 'strong', 'strongAfter', 'fire'],
 }
+
+const named = new Set(Object.values(parts).flat())
+
+/** The milliseconds of each part of one step. */
+function partsOf(answer: Answer): Record<string, number> {
+  const times = Object.entries(answer.kernels as Record<string, number>)
+  const sum = (of: (kernel: string) => boolean): number => times.reduce((all, [kernel, ms]) => of(kernel) ? all + ms : all, 0)
+  const inKernels = Object.fromEntries(Object.entries(parts).map(([part, kernels]) => [part, sum(kernel => kernels.includes(kernel))]))
+  return { ...inKernels, 'other kernels': sum(kernel => !named.has(kernel)), 'everything else': answer.ms - sum(() => true) }
+}
+
+/** Medians over rounds of the milliseconds of a step and of its parts. */
+export function medians(answers: readonly Answer[]): { all: number; ms: Record<string, number> } {
+  const each = answers.map(partsOf)
+  const median = (values: readonly number[]): number => spread(values).median
+  return {
+    all: median(answers.map(({ ms }) => ms)),
+    ms: Object.fromEntries(Object.keys(each[0]).map(part => [part, median(each.map(ms => ms[part]))])),
+  }
+}
+
+export const shares = ({ all, ms }: ReturnType<typeof medians>): Row =>
+  Object.fromEntries(Object.entries(ms).map(([part, t]) => [part, percent(t / all)]))
 
 async function measureParts(context: Context, work: Work): Promise<void> {
   const { batch, side, steps } = work
   const folder = writeCase(context.temp, work)
   const rounds = await byBudget(context, { task: 'parts', folder, steps }, { threads: 1 })
-  const times = budgets.map((_, i) => {
-    const median = (of: (answer: Answer) => number): number =>
-      spread(rounds.map(({ answers }) => of(answers[i]))).median
-    const all = median(({ ms }) => ms)
-    const ms: Record<string, number> = {}
-    for (const [part, kernels] of Object.entries(parts)) {
-      ms[part] = median(answer => kernels.reduce((sum, name) => sum + (kernelTimes(answer)[name] ?? 0), 0))
-    }
-    ms['everything else'] = all - Object.values(ms).reduce((sum, t) => sum + t, 0)
-    return { all, ms }
-  })
+  const times = budgets.map((_, i) => medians(rounds.map(({ answers }) => answers[i])))
   const products = times.map(({ ms }) => ms['matrix products'])
   const rows = budgets.map(([history], i): Row => {
-    const { all, ms } = times[i]
     return {
-      history, 'ms per training step': all,
-      ...Object.fromEntries(Object.entries(ms).map(([part, t]) => [part, percent(t / all)] as const)),
+      history, 'ms per training step': times[i].all, ...shares(times[i]),
       'products computed again': percent(1 - Math.min(...products) / products[i]), rounds: rounds.length,
     }
   })
@@ -94,15 +107,15 @@ async function measureParts(context: Context, work: Work): Promise<void> {
     title: `Where a training step spends its time: batch ${batch}, ${side}×${side}×16, ${steps} steps, one thread`,
     rows,
     notes: [
-      'Kernels are timed one by one, which takes some percent itself. everything else: JavaScript, garbage collection, '
-        + 'copies between tensors and the memory of the kernels, loss, optimiser, sample pool.',
+      timedOneByOne,
       'products computed again: by how much the time in matrix products exceeds the least in this table, as a part of '
         + 'itself.',
     ],
   })
 }
 
-const kernelTimes = ({ kernels }: Answer): Record<string, number> => kernels as Record<string, number>
+export const timedOneByOne: string = 'Kernels are timed one by one, which takes some percent itself. everything else: JavaScript, garbage collection, '
+  + 'copies between tensors and the memory of the kernels, loss, optimiser, sample pool.'
 
 /** Each budget in a process of its own, round by round. */
 async function byBudget(

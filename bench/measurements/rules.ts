@@ -9,7 +9,7 @@ import { writeTable, type Row } from '../lib/report.ts'
 import { spread, takeTurns, type Contender, type Round } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
-type Work = {
+export type Work = {
   /** Its name in the table. */
   readonly name: string
   readonly rule: DataRule
@@ -32,7 +32,7 @@ const leaky = mlp([80, 80], { activation: 'leakyRelu' })
 const table6 = (name: string, other: Partial<DataRule>): Work =>
   ({ ...grown(name, { padding: 'circular', update: leaky, ...other }), batch: 4, size: [64, 64] })
 
-const works: readonly Work[] = [
+export const works: readonly Work[] = [
   { ...grown('growing', {}), torch: 'growing' },
   { name: 'digits', rule: recipes.digits.rule, batch: 16, size: [28, 28], steps: 20, torch: 'digits' },
   { name: 'texture', rule: recipes.texture.rule, batch: 4, size: [128, 128], steps: 32, torch: 'texture' },

@@ -2,7 +2,7 @@
 // argument webgpu, requests may compute on the GPU, with or without fused rollouts.
 
 import { readCase } from './case.mjs'
-import { timeKernels } from './kernel-times.mjs'
+import { countKernels } from './count-kernels.mjs'
 import { serve } from './serve.mjs'
 
 const { timed } = await import(process.argv[2] === 'webgpu' ? './dawn.mjs' : './serve.mjs')
@@ -97,13 +97,14 @@ async function train({ folder, steps, backend: options }) {
   return { ...time, loss: finite(loss), startMB, tensorMB: peakBytes / 2 ** 20, poolMB: poolBytes / 2 ** 20 }
 }
 
-const kernelTimes = once(timeKernels)
+const countedKernels = once(countKernels)
 
-/** The same, and the milliseconds in each kernel. */
+/** The same, or a training step of a rule of any kind, and what its kernels did. */
 async function parts(request) {
-  const kernels = kernelTimes()
-  kernels.clear()
-  return { ...await train(request), kernels: Object.fromEntries(kernels) }
+  const counted = countedKernels()
+  counted.clear()
+  const answer = await (request.rule ? rule : train)(request)
+  return { ...answer, kernels: Object.fromEntries(counted.ms), products: counted.products, kernelMB: counted.bytes() / 2 ** 20 }
 }
 
 /** The bytes of a slot of the pool: a tensor, or only its living cells. */
@@ -246,7 +247,7 @@ async function rule({ rule: data, batch, size, steps, inputs, backend: options }
   const learn = cg.valueAndGrad(p => cg.mean(cg.square(cg.rollout(rule, p, x0, key, { steps, ...(given && { inputs: given }) }))))
   backend.resetPeak()
   const { value: loss, ...time } = await timed(() => valuesOf(() => learn(params)[0]))
-  return { ...time, loss: finite(loss), tensorMB: cg.memory(backend).peakBytes / 2 ** 20 }
+  return { ...time, loss: finite(loss), startMB, tensorMB: cg.memory(backend).peakBytes / 2 ** 20 }
 }
 
 await serve({ train, parts, forward, gradients, alive, operator, rule })

@@ -12,7 +12,7 @@ import {
   takeRole, taskTrainer, tensor, upscale, type DataParams, type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist, type Mnist } from '../src/node/index.ts'
-import { optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
+import { half, optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
@@ -42,7 +42,7 @@ type Measured = { readonly window: number; readonly final: number; readonly curv
 export async function reproduceClothes(context: Context): Promise<Report> {
   const folder = join(context.data, 'fashion-mnist')
   const train = await readMnist(folder), test = await readMnist(folder, { train: false })
-  const iterations = iterationsOf(context, 10_000, 3)
+  const iterations = iterationsOf(context, 5000, 3)
   const results: (Judged<Measured> & { name: Name; learned: Learned })[] = []
   for (const name of Object.keys(ways) as Name[]) {
     const learned = await trained(context, name, train, iterations)
@@ -67,7 +67,7 @@ ${numbers}
 ${results.map(({ name, learned }) => `- ${ways[name].name}: ${summary(learned)}.`).join('\n')}
 
 Of ${tested} pictures of the test set. What differs from the paper: grey clothes of 28×28 pixels, which are easier than CIFAR-10, so that orders
-and not numbers are to be compared; ${iterations.toLocaleString('en-US')} iterations; only cells with something to see update; ${seedsInWords(context)}.
+and not numbers are to be compared; ${iterations.toLocaleString('en-US')} iterations of ${half.batch} samples; only cells with something to see update; ${seedsInWords(context)}.
 
 ${listOf(context, results)}
 
@@ -96,8 +96,8 @@ function trained(context: Context, name: Name, train: Mnist, iterations: number)
   const { rule, pooled } = ways[name]
   const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss: 'mse' })
   const { iterations: _published, ...recipe } = recipes.digits
-  const pool = pooled ? { fromPool: seedsFirst } : { pool: 0, reseed: 0, mutated: 0 }
-  const trainer = taskTrainer({ ...recipe, ...pool, rule, task, steps: [32, 65], readouts, optimiser: optimiserFor(iterations) })
+  const pool = pooled ? { fromPool: seedsFirst(iterations), reseed: half.reseed, mutated: half.mutated } : { pool: 0, reseed: 0, mutated: 0 }
+  const trainer = taskTrainer({ ...recipe, ...pool, batch: half.batch, rule, task, steps: [32, 65], readouts, optimiser: optimiserFor(iterations) })
   return learn(context, name, trainer, {
     iterations, target: grey(train.images.subarray(0, side * side), side),
     paint: async params => said(rule, scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 64 })), 0),

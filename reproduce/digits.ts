@@ -13,7 +13,7 @@ import {
   seenCells, takeRole, taskTrainer, tensor, totalAgreement, upscale, type DataParams, type Image, type Tensor,
 } from '../src/index.ts'
 import { readMnist } from '../src/node/index.ts'
-import { optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
+import { half, optimiserFor, readouts, seedsFirst } from './lib/classify.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
@@ -48,7 +48,7 @@ export async function reproduceDigits(context: Context): Promise<Report> {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
     const { iterations: _published, ...recipe } = recipes.digits
     const trainer = taskTrainer({
-      ...recipe, rule, task, steps: [20, 31], readouts, fromPool: seedsFirst, optimiser: optimiserFor(iterations),
+      ...recipe, rule, task, ...half, steps: [20, 31], readouts, fromPool: seedsFirst(iterations), optimiser: optimiserFor(iterations),
     })
     const learned = await learn(context, loss, trainer, {
       iterations, target: grey(train.images.subarray(0, side * side), side),
@@ -80,8 +80,8 @@ ${results.map(({ loss, learned }) => `- ${losses[loss].name}: ${summary(learned)
 ${verdict(results.map(({ measured }) => measured))}
 
 Accuracy is of cells, votes and agreement are of images over steps 20 to 30, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
-one. What differs: ${iterations.toLocaleString('en-US')} iterations instead of 100,000, the first 4,000 of them from seeds only and the pool opened over
-4,000 more; 20 to 30 steps, judged ${readouts} times; a rate of 0.002 that falls along a cosine; ${seedsInWords(context)}.
+one. What differs: ${iterations.toLocaleString('en-US')} iterations instead of 100,000, of ${half.batch} samples instead of 16, a quarter of them from seeds only, and the
+pool opened over another quarter; 20 to 30 steps, judged ${readouts} times; a rate of 0.001 that falls along a cosine; ${seedsInWords(context)}.
 
 ${listOf(context, results)}
 

@@ -19,7 +19,7 @@ import { grey, rgbImage } from './lib/pictures.ts'
 import type { Report } from './lib/report.ts'
 import { distributionDistance, edgeRecall, gradients, meanOf } from './lib/sharpness.ts'
 
-const side = 32, cells = side * side, steps = 32
+const side = 32, cells = side * side, steps = 24
 
 const rule: DataRule = defineRule({
   channels: { input: 1, output: 3, hidden: 20 }, frozen: ['input'], fireRate: 0.5,
@@ -47,7 +47,7 @@ export async function reproduceEdges(context: Context): Promise<Report> {
   for (const name of Object.keys(losses) as Name[]) {
     const learned = await trained(context, name, train)
     results.push({ name, learned, ...await judgeModel(context, name, learned, {
-      rule, data: { set: 'Noto Emoji', ink: true }, grid: side, steps: [24, steps + 1],
+      rule, data: { set: 'Noto Emoji', ink: true }, grid: side, steps: [16, steps + 1],
       starts: { input: tensor(test.edges.slice(0, 4 * cells), { shape: [4, side, side, 1] }) },
     }, {
       measure: async ({ params }) => {
@@ -105,10 +105,10 @@ function taskOf(name: Name, { edges, ink }: Pairs): Task {
 }
 
 function trained(context: Context, name: Name, train: Pairs): Promise<Learned> {
-  const iterations = iterationsOf(context, 4000, 4)
+  const iterations = iterationsOf(context, 2500, 4)
   const task = taskOf(name, train)
   const trainer = taskTrainer({
-    rule, task, batch: 8, steps: [24, steps + 1], normalise: true, critic: losses[name].critic,
+    rule, task, batch: 8, steps: [16, steps + 1], normalise: true, critic: losses[name].critic,
     optimiser: adam({
       rate: warmUp(50, cosineDecay(1e-3, { length: iterations, final: 1e-4 })), beta1: losses[name].critic ? 0 : 0.9,
     }),

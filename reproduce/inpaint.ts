@@ -86,7 +86,7 @@ function withHoles({ n, shape, of }: Examples): Examples {
 }
 
 function trained(context: Context, codec: Codec, images: readonly Image[]): Promise<Learned> {
-  const iterations = iterationsOf(context, 6000, 3)
+  const iterations = iterationsOf(context, 3000, 3)
   const whole = pictures(images, side), task = latentTask(rule, whole, codec, { from: withHoles(whole) })
   const trainer = taskTrainer({
     rule, task, batch: 8, steps: [24, steps + 1], clip: 1,

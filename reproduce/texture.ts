@@ -54,7 +54,7 @@ type Trial = {
 type Result = { readonly texture: string; readonly name: Name; readonly learned: Learned; readonly trial: Trial; readonly file: string | null; readonly photograph: Image }
 
 export async function reproduceTexture(context: Context): Promise<Report> {
-  const iterations = iterationsOf(context, 1500, 3)
+  const iterations = iterationsOf(context, 1000, 3)
   const chosen = context.quick ? textures.slice(0, 1) : textures
   const results: Result[] = []
   for (const texture of chosen) {

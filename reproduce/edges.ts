@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  adam, cosineDecay, defineRule, examplesOf, filmStrip, imageToImageTask, key, l1, mlp, publishedPerceptions, rollout, scope, takeRole,
+  adam, conv, cosineDecay, defineRule, examplesOf, filmStrip, imageToImageTask, key, l1, mlp, rollout, scope, takeRole,
   taskTrainer, tensor, upscale, warmUp, type CriticOptions, type DataParams, type DataRule, type Image, type Task,
 } from '../src/index.ts'
 import { fileOf, iterationsOf, writePicture, type Context, type Row } from './lib/context.ts'
@@ -23,10 +23,10 @@ const side = 32, cells = side * side, steps = 24
 
 const rule: DataRule = defineRule({
   channels: { input: 1, output: 3, hidden: 20 }, frozen: ['input'], fireRate: 0.5,
-  perceive: publishedPerceptions.combined, update: mlp(80, { activation: 'leakyRelu', lastStd: 1e-3 }),
+  perceive: [conv(64, { bias: true, activation: 'leakyRelu' })], update: mlp(80, { activation: 'leakyRelu', lastStd: 1e-3 }),
 })
 
-const critic: CriticOptions = { widths: [32, 64, 64], steps: 3, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }) }
+const critic: CriticOptions = { widths: [32, 64, 64], steps: 2, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }) }
 
 const losses = {
   mse: { name: 'mean squared error', critic: null },

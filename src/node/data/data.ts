@@ -16,6 +16,7 @@ import { checkOptions, flag, keysOf, oneOf, wholeFrom } from '../../backends/opt
 import { showShape } from '../../tensor/shape.ts'
 import { readImage } from '../pictures/picture.ts'
 import { cannotRead, readFileUpTo, tooLong } from '../read-file.ts'
+import { unitValues } from './unit-values.ts'
 
 /**
  * Reads an IDX file, compressed or not.
@@ -100,7 +101,7 @@ export async function readMnist(
     const got = `images ${showShape(images.shape)} and labels ${showShape(labels.shape)}`
     throw new Error(`mnist: ${folder} has ${part} ${got}, expected bytes [n,28,28] and [n].`)
   }
-  return { images: Float32Array.from(images.data, x => x / 255), labels: labels.data, n }
+  return { images: unitValues(images.data), labels: labels.data, n }
 }
 
 /** Pictures of one size, sorted by name. */

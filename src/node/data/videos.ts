@@ -24,7 +24,7 @@ async function ofArray(path: string, size: number | null, limit: number | null):
   const [n, ...each] = shape.length === 3 ? [1, ...shape] : shape
   if (each.length !== 3) throw new Error(`video: ${path} is [${shape.join(',')}], expected [videos,frames,height,width].`)
   const values = data.subarray(0, Math.min(n, limit ?? n) * each.reduce((a, b) => a * b, 1))
-  return examplesOf(Float32Array.from(valuesOf({ shape, data: values }).data), each)
+  return examplesOf(new Float32Array(valuesOf({ shape, data: values }).data), each)
 }
 
 // Frame 10 comes after frame 9, with or without leading zeros.

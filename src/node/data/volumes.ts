@@ -13,6 +13,7 @@ import type { Numbers } from '../../nca/data/bytes.ts'
 import { readNifti, readNpy } from './data.ts'
 import { arrayIn, isArray } from './named.ts'
 import { readNpz } from './npz.ts'
+import { unitValues } from './unit-values.ts'
 
 /** An array, `[…cells,channels]`. */
 export type ArrayExample = { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
@@ -97,7 +98,7 @@ function windowOf(cells: readonly number[], m: number, data: ArrayLike<number>, 
 
 /** The input values for a rule: bytes are scaled to 0 … 1, as in pictures, all other numbers are not changed. */
 export function valuesOf({ shape, data }: ArrayExample): ArrayExample {
-  return data instanceof Uint8Array ? { shape, data: Float32Array.from(data, x => x / 255) } : { shape, data }
+  return data instanceof Uint8Array ? { shape, data: unitValues(data) } : { shape, data }
 }
 
 /** Numbers shifted and scaled to mean 0 and standard deviation 1; if all are equal, they become 0. */

@@ -32,7 +32,7 @@ import { trainReader, type Reader } from './lib/reader.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 /** The numbers of input frames and of predicted frames, and of steps from one frame to the next. */
-const given = 4, made = 10, pace = 6
+const given = 4, made = 10, pace = 4
 
 /** Frames of the first training rollouts: with a loss on all frames from the start, the rule would first learn to show no digit. */
 const few = 3
@@ -56,7 +56,7 @@ export async function reproduceVideo(context: Context): Promise<Report> {
     target: grey(frameOf(lesson(0), given + made - 1), side),
     paint: async (params: DataParams) => grey((await continued(params, taskOf(lesson, made).seeds([0]))).at(-1)!, side),
   }
-  const [early, late] = [quick ? 3 : 3000, iterationsOf(context, 5000, 3)]
+  const [early, late] = [quick ? 3 : 3000, iterationsOf(context, 4000, 3)]
   const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early), { iterations: early, ...show })
   const then = await learn(context, 'all', trainerOf(lesson, made, late, params), { iterations: late, ...show })
   const learned = { ...then, losses: [...begun.losses, ...then.losses], seconds: begun.seconds + then.seconds }

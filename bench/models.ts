@@ -1,5 +1,5 @@
 /**
- * How good the bundled models are: `npm run bench:models`.
+ * How good the bundled models of emoji are: `npm run bench:models`.
  *
  * Each is grown from its seed on the grid of its training. The mean squared error of red, green, blue and alpha is measured
  * over 2,000 steps, and again after a circle was erased at step 200. Writes docs/results/models.md and .csv, and
@@ -24,7 +24,7 @@ const grown = 200
 const lines: string[] = []
 const growth: Image[] = [], repair: Image[] = [], portraits: Image[] = []
 
-for (const { name, character, path } of await bundledModels()) {
+for (const { name, character, path } of (await bundledModels()).filter(model => model.character)) {
   const { rule, params, provenance } = await readModel(path)
   const size = Number(provenance.grid)
   const picture = await emoji(character)
@@ -58,7 +58,8 @@ await writeFileAtomic('docs/results/models.csv', `${[columns.join(','), ...lines
 await writeFileAtomic('docs/results/models.md', `# The bundled models
 
 log10 of the mean squared error of red, green, blue and alpha, on 72×72 cells: as the pattern grows from one cell and
-lasts, and after a circle was erased at step ${damagedAt}. Written by \`npm run bench:models\`.
+lasts, and after a circle was erased at step ${damagedAt}. Iterations are those of the last training
+([how each was trained](../../assets/models/README.md)). Written by \`npm run bench:models\`.
 
 ${[row(columns), row(columns.map(() => '---')), ...lines.map(line => row(line.split(',')))].join('\n')}
 

@@ -2,7 +2,7 @@
  * `npm run bench`: measures cellgrad on the CPU of this machine or on its GPU, compared with PyTorch and the autodiff
  * libraries in JavaScript. bench/README.md says what is measured, and how to read it.
  *
- *   npm run bench                              everything on the CPU, about 40 minutes; writes docs/results/cpu-*
+ *   npm run bench                              everything on the CPU, about an hour and a half; writes docs/results/cpu-*
  *   npm run bench -- --webgpu                  everything on the GPU; writes docs/results/webgpu-*
  *   npm run bench -- --only train,forward      some of it
  *   npm run bench -- --quick                   tiny sizes, to check that it runs; writes out/bench/*

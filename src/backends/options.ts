@@ -20,7 +20,7 @@ export function checkWord(where: string, name: string, got: unknown, words: read
 
 /** Throws unless the value is of this kind. */
 export function checkKind(where: string, name: string, got: unknown, kind: Kind): void {
-  check(kind.fits(got), where, name, got, expectedOf(kind, got))
+  if (!kind.fits(got)) check(false, where, name, got, expectedOf(kind, got))
 }
 
 /** Throws unless `f` is a function. */

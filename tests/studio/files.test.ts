@@ -131,7 +131,7 @@ it('a model dropped on Play is played; a broken one, and a file that is no model
     const step = await figure(studio, 'step')
     await until(async () => await figure(studio, 'step') > step + 10)
   }
-  await drop(studio, fileOf('broken.safetensors', readFileSync(pretzel).subarray(0, 1000)))
+  await drop(studio, fileOf('broken.safetensors', readFileSync(pretzel).subarray(0, 10_000)))
   await alert.getByText(/^safetensors: broken: truncated/).waitFor()
   await goesOn()
   await drop(studio, fileOf('large.png', black(6000)), { x: 700, y: 20 }) // on the bar, where no room is

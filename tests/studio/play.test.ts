@@ -95,7 +95,7 @@ it('takes a model from a file, and says what is wrong with another', async () =>
   const input = page.locator('input[type=file]')
   const file = (name: string, buffer: Buffer): Promise<void> => input.setInputFiles({ name, mimeType: 'application/octet-stream', buffer })
   const whole = await readFile(new URL('../../assets/models/pretzel-1f968.safetensors', import.meta.url))
-  await file('broken.safetensors', whole.subarray(0, 1000))
+  await file('broken.safetensors', whole.subarray(0, 10_000))
   await page.getByRole('alert').getByText(/^safetensors: broken: truncated/).waitFor()
   await studio.picture('play-broken')
   const step = await figure(studio, 'step')

@@ -96,8 +96,8 @@ function trained(context: Context, name: Name, train: Mnist, iterations: number)
   const { rule, pooled } = ways[name]
   const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss: 'mse' })
   const { iterations: _published, ...recipe } = recipes.digits
-  const pool = pooled ? { fromPool: seedsFirst(iterations), reseed: half.reseed, mutated: half.mutated } : { pool: 0, reseed: 0, mutated: 0 }
-  const trainer = taskTrainer({ ...recipe, ...pool, batch: half.batch, rule, task, steps: [32, 65], readouts, optimiser: optimiserFor(iterations) })
+  const pool = pooled ? { fromPool: seedsFirst(iterations) } : { pool: 0, reseed: 0, mutated: 0 }
+  const trainer = taskTrainer({ ...recipe, ...half, ...pool, rule, task, steps: [32, 65], readouts, optimiser: optimiserFor(iterations) })
   return learn(context, name, trainer, {
     iterations, target: grey(train.images.subarray(0, side * side), side),
     paint: async params => said(rule, scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 64 })), 0),

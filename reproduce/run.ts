@@ -36,10 +36,10 @@ import { reproduceVideo } from './video.ts'
 const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<Report> }>> = {
   pool: { what: 'the sample pool turns negative recovery into positive (table 5); about 6 min', run: reproducePool },
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST; about 1.5 h', run: reproduceDigits },
-  clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist; about 4 h', run: reproduceClothes },
+  clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist; about 1 h', run: reproduceClothes },
   perceptions: { what: 'which of six perceptions recovers best (table 1); about 1½ h', run: reproducePerceptions },
-  texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 3 h', run: reproduceTexture },
-  video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about 2 h', run: reproduceVideo },
+  texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 1 h', run: reproduceTexture },
+  video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about 1 h', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto', run: reproduceEdges },
   'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },

@@ -40,8 +40,8 @@ export async function measureKinds({ quick, out, probe }: Context): Promise<void
       `${timedOneByOne} other kernels: activations, norms, inputs, bounds and noise.`,
       'GFLOP/s in products: operations in matrix products, those that are computed again among them, over the time in them. peak: '
         + '128-bit fused multiply-adds of one core while all are busy (probe.c).',
-      'RSS at start: Node with the library loaded. The remaining memory is that of JavaScript, and what is kept for the backward pass '
-        + 'apart from hidden layers, which are in the memory of the kernels.',
+      'RSS at start: Node with the library loaded. The memory of the kernels is what they have reserved, for weights, states and hidden '
+        + 'layers; not all of it is used. The rest is that of JavaScript, and what else is kept for the backward pass.',
     ],
   })
 }

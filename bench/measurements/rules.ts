@@ -9,7 +9,7 @@ import { writeTable, type Row } from '../lib/report.ts'
 import { spread, takeTurns, type Contender, type Round } from '../lib/rounds.ts'
 import { startServer } from '../lib/server.ts'
 
-export type Work = {
+type Work = {
   /** Its name in the table. */
   readonly name: string
   readonly rule: DataRule

@@ -2,7 +2,7 @@
  * How self-classifying pictures are trained here, in a third or less of the published 100,000 iterations:
  *
  * - The published first learning rate, 0.001, follows a cosine from the first iteration on: a rate that stays high for 30,000 iterations
- *   and then drops makes sense only with 100,000 iterations. (Twice that rate learns less, and five times diverges.)
+ *   and then drops makes sense only with 100,000 iterations.
  * - The loss is taken at three steps of each rollout: so cells learn to classify early and to stay right, and the gradient has
  *   less variance without more rollouts.
  * - At first all samples begin from seeds, since the states of an untrained rule, old ones above all, teach nothing. Then samples

@@ -22,7 +22,7 @@ const pages = [
   {
     what: 'core: tensors, all operators, transforms, the CPU',
     code: `export { ${transforms}, ${tensors}, cpu } from 'cellgrad'; export * from 'cellgrad/ops'`,
-    most: 60,
+    most: 61,
   },
   {
     what: 'a page that grows a model: rules, rollouts, pictures, on the CPU or by WebGPU',
@@ -32,7 +32,7 @@ const pages = [
   {
     what: 'a page that trains one too, beside a critic if need be',
     code: `export { ${automata}, ${training}, ${pictures}, ${transforms}, key, cpu, webgpu } from 'cellgrad'`,
-    most: 114, // more than the page above: fused backward passes, and rollouts that begin on coarse grids
+    most: 115, // more than the page above: fused backward passes, and rollouts that begin on coarse grids
   },
   { what: 'everything', code: "export * from 'cellgrad'", most: Infinity },
 ]

@@ -36,6 +36,18 @@ describe('sort and argSort', () => {
     expect(sort(x).toArray()).toEqual(new Float32Array([-Infinity, 2, 2, Infinity, Infinity, NaN, NaN]))
   })
 
+  it.each(['float32', 'float64', 'int32', 'uint32'] as const)('order any numbers of type %s as comparisons do', dtype => {
+    const number = {
+      float32: fc.float(), float64: fc.double(), int32: fc.integer(), uint32: fc.nat({ max: 2 ** 32 - 1 }),
+    }[dtype]
+    const isLess = (a: number, b: number): boolean => a < b || (Number.isNaN(b) && !Number.isNaN(a))
+    fc.assert(fc.property(fc.array(number, { minLength: 1, maxLength: 300 }), fc.boolean(), (values, descending) => {
+      const before = (a: number, b: number): boolean => (descending ? isLess(values[b], values[a]) : isLess(values[a], values[b]))
+      const expected = values.map((_, i) => i).sort((a, b) => (before(a, b) ? -1 : before(b, a) ? 1 : a - b))
+      expect([...argSort(tensor(values, { dtype }), -1, { descending }).toArray()]).toEqual(expected)
+    }))
+  })
+
   it('send the gradient of each entry to its origin, also for equal entries', () => {
     const x = tensor([5, 1, 5, 1])
     const weights = tensor([1, 10, 100, 1000])

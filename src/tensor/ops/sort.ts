@@ -20,25 +20,40 @@ import { takeAlong } from './gather.ts'
 import { axisOf, linesAlong } from './lines.ts'
 import { lanes } from '../../backends/webgpu/shader.ts'
 
-/** argSort: the positions of each line's entries, in the order of the entries. */
+/**
+ * argSort: the positions of each line's entries, in the order of the entries.
+ *
+ * The CPU compares nothing. It turns each number into 64 bits that, read as a whole number, have the order of the numbers: those
+ * of its double, all flipped if it is negative, and else only the sign. Then it sorts by each byte in turn, the lowest first, into
+ * 256 heaps that keep the order of the byte before (radix sort). −0 is made 0, and NaN the next number after ∞.
+ */
 export const argSortOp: Op<{ axis: number; descending: boolean }> = defineOp<{ axis: number; descending: boolean }>({
   name: 'argSort',
   infer: ([x]) => ({ shape: x.shape, dtype: 'int32' }),
   cpu: ([x], out, { inputs: [{ shape }], attrs: { axis, descending } }) => {
     const { outer, n, inner } = linesAlong(shape, axis)
-    const sign = descending ? -1 : 1
-    const line = new Float64Array(n)
-    const order = new Int32Array(n)
-    // A difference of 0 or NaN is falsy: the entries are equal, or one of them is NaN.
-    const compare = (a: number, b: number): number =>
-      sign * (line[a] - line[b] || +Number.isNaN(line[a]) - +Number.isNaN(line[b]))
+    const all = descending ? -1 : 0
+    const line = new Float64Array(n), words = new Int32Array(line.buffer), bytes = new Uint8Array(line.buffer)
+    const starts = new Int32Array(257)
+    let order = new Int32Array(n), next = new Int32Array(n)
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         for (let k = 0; k < n; k++) {
-          line[k] = x[(o * n + k) * inner + i]
+          const v = x[(o * n + k) * inner + i], sign = v < 0 ? -1 : 0, none = Number.isNaN(v)
+          line[k] = none ? Infinity : v + 0
+          words[2 * k] ^= sign ^ all ^ +none
+          words[2 * k + 1] ^= (sign | 1 << 31) ^ all
           order[k] = k
         }
-        order.sort(compare)
+        for (let byte = 0; byte < 8; byte++) {
+          starts.fill(0)
+          for (let at = byte; at < 8 * n; at += 8) starts[bytes[at] + 1]++
+          for (let value = 1; value < 256; value++) starts[value] += starts[value - 1]
+          for (let k = 0; k < n; k++) next[starts[bytes[8 * order[k] + byte]]++] = order[k]
+          const last = order
+          order = next
+          next = last
+        }
         for (let k = 0; k < n; k++) out[(o * n + k) * inner + i] = order[k]
       }
     }

@@ -105,7 +105,7 @@ function taskOf(name: Name, { edges, ink }: Pairs): Task {
 }
 
 function trained(context: Context, name: Name, train: Pairs): Promise<Learned> {
-  const iterations = iterationsOf(context, 2000, 4)
+  const iterations = iterationsOf(context, 1200, 4)
   const task = taskOf(name, train)
   const trainer = taskTrainer({
     rule, task, batch: 8, steps: [16, steps + 1], normalise: true, critic: losses[name].critic,

@@ -56,7 +56,7 @@ export async function reproduceVideo(context: Context): Promise<Report> {
     target: grey(frameOf(lesson(0), given + made - 1), side),
     paint: async (params: DataParams) => grey((await continued(params, taskOf(lesson, made).seeds([0]))).at(-1)!, side),
   }
-  const [early, late] = [quick ? 3 : 3000, iterationsOf(context, 3000, 3)]
+  const [early, late] = [quick ? 3 : 2000, iterationsOf(context, 2000, 3)]
   const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early), { iterations: early, ...show })
   const then = await learn(context, 'all', trainerOf(lesson, made, late, params), { iterations: late, ...show })
   const learned = { ...then, losses: [...begun.losses, ...then.losses], seconds: begun.seconds + then.seconds }

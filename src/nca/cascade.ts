@@ -15,7 +15,7 @@ import { mean } from '../tensor/ops/reduce.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
 import type { Key } from '../tensor/key.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { customRule } from './rule/define.ts'
+import { customRule, dataRuleOf } from './rule/define.ts'
 import { init } from './rule/parameters.ts'
 import type { CustomRule, DataParams, DataRule, Rule, WholeOptions } from './rule/types.ts'
 import { frozenChannels, rollout, step } from './step.ts'
@@ -53,7 +53,7 @@ export const cascadeField: Field<readonly Stage[] | null> = {
  * cascade again.
  *
  * @param stages from the coarsest on; the sides of the grid must be multiples of the scales
- * @throws where the rule is code, or the scales do not decrease; a step throws where a side is no multiple of the scale, or
+ * @throws where the rule is code, except that of `guided`, or the scales do not decrease; a step throws where a side is no multiple of the scale, or
  *   where a mask is given on a coarse grid
  * @example taskTrainer({ rule, task, cascade: [{ scale: 4, steps: 8 }], ...rest })     // trains it, and `predict` takes it too
  * @example
@@ -62,8 +62,9 @@ export const cascadeField: Field<readonly Stage[] | null> = {
  * taskTrainer({ rule: coarse, task, steps: [24, 32], ...rest })             // 8 to 15 of the steps on the grid itself
  * rollout(coarse, params, task.seeds([0]), key(0), { steps: 28 })
  */
-export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<DataParams> {
-  check(isObject(rule) && rule.type === 'data', 'cascade', 'the rule', rule, 'one of defineRule')
+export function cascade(rule: DataRule | CustomRule<DataParams>, stages: readonly Stage[]): CustomRule<DataParams> {
+  const told = isObject(rule) && !('whole' in rule) ? dataRuleOf(rule) : undefined
+  check(told !== undefined, 'cascade', 'the rule', rule, 'one of defineRule, or of guided')
   const whole = checkData('cascade', record<{ stages: readonly Stage[] }>({ fields: { stages: stagesField } }), { stages }).stages
   const { grid, channels } = rule
   const ends = whole.map((_, i) => whole.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0))
@@ -78,7 +79,7 @@ export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<Da
     const blocks = inBlocks(x, scale), sides = cells.map((_, axis) => 2 + 2 * axis)
     // The mean distance of the cells from their rounded mean corrects it, so that the mean of equal cells has exactly their bits.
     const near = mean(blocks, sides, { keepDims: true }), rest = mean(sub(blocks, near), sides)
-    return run(add(reshape(near, rest.shape), rest)).map(coarse => reshape(where(frozenChannels(rule, x), blocks, inBlocks(coarse, 1)), x.shape))
+    return run(add(reshape(near, rest.shape), rest)).map(coarse => reshape(where(frozenChannels(told!, x), blocks, inBlocks(coarse, 1)), x.shape))
   }
   const code = customRule<DataParams>({
     grid, channels,
@@ -96,7 +97,7 @@ export function cascade(rule: DataRule, stages: readonly Stage[]): CustomRule<Da
     const next = seen.pop()!, later = readouts.filter(n => n > end).map(n => n - end)
     return end === steps ? seen : [...seen, ...states(params, next, k, { ...how, steps: steps - end, readouts: later, from: from + end })]
   }
-  return Object.freeze({ ...code, whole: { rule, states } })
+  return Object.freeze({ ...code, of: rule, whole: states })
 }
 
 /** The rule that runs: the given one or, where there are stages, its cascade, which has the same parameters. */

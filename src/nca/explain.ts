@@ -10,6 +10,7 @@ import { isLearned, kindOf } from './perceptions/kinds.ts'
 import { channelCount, updatedChannels } from './rule/channels.ts'
 import { paramShapes, perceptionSize } from './rule/parameters.ts'
 import type { DataRule, Params, Perception, Rule } from './rule/types.ts'
+import { dataRuleOf } from './rule/define.ts'
 import { checkState } from './run-options.ts'
 
 /**
@@ -27,7 +28,7 @@ export function explain(rule: Rule, given: unknown = defaultBackend, x?: Tensor)
   if (x !== undefined) checkState('explain', rule, given, x)
   const why = x ? whyStateComposed(rule, x) : whyComposed(rule, given as Backend)
   const path = why === null ? 'fused' : `composed of operators, because ${why}`
-  const said = rule.type === 'custom' ? rule.whole?.rule : rule
+  const said = dataRuleOf(rule)
   return `${path}: ${said ? inWords(said) : `${channelCount(rule.channels)} channels.`}`
 }
 

@@ -235,10 +235,10 @@ export function exchangeInputs(rule: DataRule, x: Tensor, seeds: Tensor): Tensor
   return where(frozen, seeds, kept)
 }
 
-/** The frozen channels as a mask `[c]`. */
-export function frozenChannels(rule: DataRule, { backend }: Tensor): Tensor {
-  const updated = updatedChannels(rule)
-  const isFrozen = Uint32Array.from({ length: channelCount(rule.channels) }, (_, c) => +!updated.includes(c))
+/** The frozen channels, or those of one frozen role, as a mask `[c]`. */
+export function frozenChannels({ channels, frozen }: DataRule, { backend }: Tensor, role?: string): Tensor {
+  const others = updatedChannels({ channels, frozen: role === undefined ? frozen : [role] })
+  const isFrozen = Uint32Array.from({ length: channelCount(channels) }, (_, c) => +!others.includes(c))
   return tensor(isFrozen, { backend })
 }
 
@@ -278,7 +278,7 @@ export function rollout<R extends Rule>(
   const how = { steps, readouts: at, checkpoint, masks, angle, from, inputs }
   return scope(() => {
     const whole = rule.type === 'custom' && !masks && !inputs ? rule.whole : undefined
-    const states = whole?.states(params as never, x, key, how)
+    const states = whole?.(params as never, x, key, how)
       ?? fusedRollout(rule, params as DataParams, x, key, how, composedBy) ?? composedBy(rule)(params, x, inputs)
     return readouts ? readouts.map(n => states[at.indexOf(n)]) : states[0]
   }, 'rollout()')

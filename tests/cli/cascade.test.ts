@@ -59,9 +59,12 @@ it('is judged, compared, applied and played beginning on its coarse grids', asyn
     }
     await did('predict', run, 'photos/1.png', '--steps', '4', '--out', 'given')
     await did('predict', run, '--out', 'own')
+    await did('predict', run, 'photos/1.png', '--steps', '4', '--guidance', '3', '--out', 'given-guided')
+    await did('predict', run, '--guidance', '3', '--out', 'own-guided')
     await withExample(run, 8)
     await did('grow', 'played.safetensors', '--steps', '4', '--scale', '1', '--out', 'grown.png')
-    const pictures = ['given/1.png', ...(await readdir(folder('own'))).map(name => `own/${name}`), 'grown.png']
+    const own = (await readdir(folder('own'))).map(name => `own/${name}`)
+    const pictures = ['given/1.png', ...own, 'grown.png', 'given-guided/1.png', ...own.map(path => path.replace('own', 'own-guided'))]
     return [
       await did('evaluate', run, '--seeds', '1', '--format', 'json'), await did('evaluate', run, '--runs', '2'),
       ...await Promise.all(pictures.map(async name => [...(await readPng(folder(name))).data])),

@@ -4,8 +4,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, cascade, checkGrad, concat, conv, cpu, decodeCheckpoint, decodeModel, decodeSafetensors, defineRule, encodeCheckpoint, encodeLink,
-  encodeModel, encodeSafetensors, evaluate, examplesOf, explain, exportHtml, foldIn, imageToImageTask, init, key, mean, mlp, predict, recover, rollout,
+  adam, cascade, checkGrad, concat, conv, cpu, customRule, decodeCheckpoint, decodeModel, decodeSafetensors, defineRule, encodeCheckpoint, encodeLink,
+  encodeModel, encodeSafetensors, evaluate, examplesOf, explain, exportHtml, foldIn, guided, imageToImageTask, init, key, mean, mlp, predict, recover, rollout,
   setChannels, square, step, taskTrainer, tensor, train, uncertainty, uniform, valueAndGrad, type Backend, type DataParams, type DataRule, type Tensor,
   type Trainer, type TrainerState,
 } from '../../src/index.ts'
@@ -71,6 +71,22 @@ it('equals step after step bit for bit, with any readouts and wherever it is int
   }), runs(15))
 })
 
+it('is made of a guided rule too: stage after stage, and step after step, of that rule', () => {
+  fc.assert(fc.property(scenes.filter(({ rule }) => rule.frozen.length > 0), ({ rule, params, x: some, n }) => {
+    const x = uniform(key(n), [some.shape[0], 12, 12, some.shape[3]], { low: -0.5, high: 0.8, dtype: 'float64' })
+    const told = guided(rule, 2.5), stages = [{ scale: 4, steps: 2 }], far = cascade(told, stages)
+    const got = rollout(far, params, x, key(n), { steps: 3 })
+    const coarse = finer(rollout(told, params, coarser(x, 4), key(n), { steps: 2 }), 4, rule, x)
+    const [a, b] = [got, rollout(told, params, coarse, key(n), { steps: 1, from: 2 })].map(y => y.toArray())
+    a.forEach((v, i) => expect(Math.abs(v - b[i])).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(b[i]))))
+    let now = x
+    for (let t = 0; t < 3; t++) now = step(far, params, now, { key: foldIn(key(n), t), t })
+    expect(a).toEqual(now.toArray())
+    const [plain, same] = [rule, guided(rule, 1)].map(one => rollout(cascade(one, stages), params, x, key(n), { steps: 3 }))
+    expect(same.toArray()).toEqual(plain.toArray())
+  }), runs(15))
+})
+
 const rule = defineRule({
   channels: { input: 1, output: 1, hidden: 3 }, frozen: ['input'], perceive: ['identity', conv(8, { activation: 'tanh', bias: true })],
   update: mlp(12, { activation: 'tanh', lastStd: 0.1 }), fireRate: 1,
@@ -111,6 +127,7 @@ it('runs each of its stages fused if the rule does, with the same values and gra
   expect(calls).toEqual({ forward: 3, backward: 3 })
   expect(explain(far)).toBe(explain(rule))
   expect(explain(far)).toMatch(/^fused: /)
+  expect(explain(cascade(guided(rule, 2), [{ scale: 4, steps: 3 }]))).toMatch(/^composed of operators, because it is code: /)
 })
 
 it('writes inputs before each step, on coarse grids too', () => {
@@ -162,7 +179,10 @@ describe('a training that begins on coarse grids', () => {
   it('can change or drop the conditions of samples, which a rule that is code cannot, and train only a part of the rule', () => {
     const state = trained(taskTrainer({ ...base, rule, cascade: stages, mutated: 1, dropped: 0.3, trainable: 'last' }))
     expect([...state.params.update.w1.toArray()]).toEqual([...trained(taskTrainer({ ...base, rule, trainable: 'last' })).params.update.w1.toArray()])
-    expect(sentence(() => taskTrainer({ ...base, rule: cascade(rule, stages), mutated: 1 }))).toContain('mutated is 1, expected 0')
+    for (const code of [cascade(rule, stages), guided(rule, 2)]) {
+      expect(sentence(() => taskTrainer({ ...base, rule: code, mutated: 1 }))).toBe('trainer: mutated is 1, expected 0, or a rule with frozen channels.')
+      expect(sentence(() => taskTrainer({ ...base, rule: code, dropped: 0.5 }))).toBe('trainer: dropped is 0.5, expected 0, or a rule with frozen channels.')
+    }
   })
 
   it('is judged, applied, perturbed and compared in the same stages as in training', async () => {
@@ -170,6 +190,9 @@ describe('a training that begins on coarse grids', () => {
     expect(predict(rule, task, params, { ...how, cascade: stages }).toArray()).toEqual(predict(far, task, params, how).toArray())
     expect(await evaluate(rule, task, params, { ...how, cascade: stages })).toEqual(await evaluate(far, task, params, how))
     expect(predict(rule, task, params, { ...how, cascade: stages }).toArray()).not.toEqual(predict(rule, task, params, how).toArray())
+    const strong = predict(guided(rule, 2), task, params, { ...how, cascade: stages }).toArray()
+    expect(strong).toEqual(predict(cascade(guided(rule, 2), stages), task, params, how).toArray())
+    expect(strong).not.toEqual(predict(rule, task, params, { ...how, cascade: stages }).toArray())
     for (const compared of [{ runs: 2 }, { last: 2 }]) {
       expect(uncertainty(rule, task, params, { ...how, ...compared, cascade: stages }).std.toArray()).toEqual(uncertainty(far, task, params, { ...how, ...compared }).std.toArray())
     }
@@ -227,6 +250,9 @@ it('refuses scales that do not fall, grids that they do not divide, and masks of
   expect(wrong({ by: 2, steps: 1 })).toContain('cascade.stages[0]: there is no option "by"')
   expect(sentence(() => rollout(cascade(rule, [{ scale: 4, steps: 1 }]), params, x, key(0), { steps: 1 })))
     .toBe('cascade: the size of the grid is "6×6", expected sides that are multiples of 4, the scale of a stage.')
+  for (const one of [cascade(rule, [{ scale: 2, steps: 1 }]), customRule({ channels: { rgb: 3 }, init: () => ({}), step: (_, x) => x })]) {
+    expect(sentence(() => cascade(one as never, [{ scale: 2, steps: 1 }]))).toMatch(/^cascade: the rule is .*, expected one of defineRule, or of guided\.$/)
+  }
   const masks = [tensor(new Uint32Array(36), { shape: [1, 6, 6] })]
   expect(sentence(() => rollout(cascade(rule, [{ scale: 2, steps: 1 }]), params, x, key(0), { steps: 1, masks }))).toContain('cascade: mask is a tensor [1,6,6] uint32, expected none')
 })

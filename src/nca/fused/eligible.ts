@@ -15,8 +15,8 @@ export const excludesZero = ({ bound }: DataRule): boolean => bound?.type === 'c
 
 /** Why a backend cannot run a rule as a whole, or null where it can. */
 export function whyComposed(given: Rule, backend: Backend): string | null {
-  const said = given.type === 'custom' ? given.whole?.rule : given
-  if (!said) return 'it is code'
+  const said = given.type === 'custom' ? given.whole && given.of : given
+  if (said?.type !== 'data') return 'it is code'
   const rule = plain(placed(said))
   if (!backend.runner) return `${backend.name} has no fused rollouts here`
   const { widestWindow, mostLayers, features } = backend.runner

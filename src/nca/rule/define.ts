@@ -4,7 +4,7 @@
 import { callable } from '../../backends/options.ts'
 import { checkData, deepFreeze, record } from '../../backends/fields.ts'
 import { channelsField, gridField, ruleField } from './table.ts'
-import type { CustomRule, DataRule, Living } from './types.ts'
+import type { CustomRule, DataRule, Living, Rule } from './types.ts'
 
 /** The options of `defineRule`: channels, perceive and update, and whatever differs from the defaults. */
 export type RuleOptions = Pick<DataRule, 'channels' | 'perceive' | 'update'>
@@ -37,7 +37,7 @@ export function defineRule(options: RuleOptions): DataRule {
   return deepFreeze(checkData('rule', ruleField, options))
 }
 
-export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid' | 'whole'> & {
+export type CustomRuleOptions<P> = Omit<CustomRule<P>, 'type' | 'grid' | 'of' | 'whole'> & {
   /** Dimensions of the grid: 1, 2 (default) or 3, of states `[b,w,c]`, `[b,h,w,c]` or `[b,d,h,w,c]`. */
   readonly grid?: 1 | 2 | 3
 }
@@ -60,7 +60,7 @@ export function customRule<P>(rule: CustomRuleOptions<P>): CustomRule<P> {
   return Object.freeze(checkData('customRule', customField, rule)) as unknown as CustomRule<P>
 }
 
-const customField = record<Omit<CustomRule<never>, 'whole'>>({
+const customField = record<Omit<CustomRule<never>, 'of' | 'whole'>>({
   type: 'custom',
   fields: {
     channels: channelsField,
@@ -69,3 +69,8 @@ const customField = record<Omit<CustomRule<never>, 'whole'>>({
     grid: gridField,
   },
 })
+
+/** The data rule that a rule is, or of which `guided` or `cascade` or both made it; undefined for other code. @internal */
+export function dataRuleOf(rule: Rule): DataRule | undefined {
+  return rule.type === 'data' ? rule : rule.of && dataRuleOf(rule.of)
+}

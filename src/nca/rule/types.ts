@@ -112,11 +112,13 @@ export type CustomRule<P> = {
   readonly init: (key: Key, placement: Placement) => P
   /** Makes the next state from one, of its shape and type; the context has the step's key and number. */
   readonly step: (params: P, x: Tensor, context: StepContext) => Tensor
+  /** The rule of which `guided` or `cascade` made it. @internal */
+  readonly of?: Rule
   /**
-   * For a rule whose rollouts consist of rollouts of a data rule: that rule, and a function that makes the states after the
-   * readouts, in ascending order. The result is that of `step` after `step`. @internal
+   * For a rule whose rollouts consist of rollouts of the rule that it is made of: makes the states after the readouts, in
+   * ascending order. The result is that of `step` after `step`. @internal
    */
-  readonly whole?: { readonly rule: DataRule; readonly states: (params: P, x: Tensor, key: Key, options: WholeOptions) => Tensor[] }
+  readonly whole?: (params: P, x: Tensor, key: Key, options: WholeOptions) => Tensor[]
 }
 
 /** How a rollout without inputs and masks should be run; see RolloutOptions. @internal */

@@ -314,6 +314,11 @@ it('makes pictures out of noise, each from different noise', async () => {
   const [a, b] = await Promise.all([0, 1].map(i => readPng(folder('imagined', `${i}.png`))))
   expect(a).toMatchObject({ width: 6, height: 6 })
   expect(b.data).not.toEqual(a.data)
+  // On coarse grids first, if it is trained so.
+  const config = await readFile(folder('imagining', 'config.yaml'), 'utf8')
+  await writeFile(folder('imagining', 'config.yaml'), config.replace('cascade: null', 'cascade: [{ scale: 2, steps: 1 }]'))
+  expect(await cellgrad('predict', 'imagining', '--out', 'coarse')).toMatchObject({ status: 0, err: '' })
+  expect((await readPng(folder('coarse', '0.png'))).data).not.toEqual(a.data)
 })
 
 it('becomes one picture after another', async () => {

@@ -44,7 +44,7 @@ const tasks: Readonly<Record<TaskName | 'growing', Readonly<Record<string, strin
   trajectory: {},
   classification: { ...place, image: ownRole, classes: ownRole, loss: 'data.loss' } satisfies Told<ClassificationOptions>,
   imageToImage: translating,
-  denoising: { ...place, noisy: ownRole, level: ownRole, output: ownRole } satisfies Told<DenoisingOptions>,
+  denoising: { ...place, noisy: ownRole, level: ownRole, output: ownRole, condition: why('files have images without labels'), codes: why('tensors of conditions') } satisfies Told<DenoisingOptions>,
   video: { ...translating, loss: why('videos are compared by mse, as published'), carry: 'data.carry' } satisfies Told<VideoOptions>,
   latent: {
     from: 'data.from', condition: why('where there are several targets, they are told in the role condition'), loss: 'data.loss',

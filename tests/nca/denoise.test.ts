@@ -4,10 +4,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, checkGrad, conv, decodeCheckpoint, defineRule, denoise, denoisingTask, encodeCheckpoint, examplesOf, full, init, key, mlp, mul,
-  normal, rollout, takeRole, taskTrainer, tensor, train, uniform, type DataParams, type Tensor, type TrainerState,
+  adam, cascade, checkGrad, concat, conv, customRule, decodeCheckpoint, defineRule, denoise, denoisingTask, encodeCheckpoint, examplesOf, full, guided,
+  init, key, mlp, mul, normal, rollout, setChannels, subset, takeRole, taskTrainer, tensor, train, uniform, type DataParams, type Tensor, type TrainerState,
 } from '../../src/index.ts'
 import { fromNoise } from '../../src/nca/tasks/denoise.ts'
+import { drawBatch } from '../../src/nca/training/batch.ts'
+import { complete } from '../../src/nca/training/trainer-options.ts'
 import { sentence } from '../tensor/values.ts'
 
 const rule = defineRule({
@@ -94,6 +96,77 @@ describe('images made from noise', () => {
     const shares = kinds.map(kind => samples.filter(list => Math.abs(mean(list) - kind) < 0.4).length)
     shares.forEach(n => expect(n).toBeGreaterThan(3))
     expect(numbers(denoise(rule, params, key(7), { size: [3, 3], levels: 10, steps: 3, batch: 24 }))).toEqual(all)
+  })
+})
+
+describe('images of a condition', () => {
+  const told = defineRule({ ...rule, channels: { ...rule.channels, condition: 2 }, frozen: ['noisy', 'level', 'condition'] })
+  const images = examplesOf(new Float32Array(uniform(key(1), [3 * 20], { low: -1, high: 1 }).toArray()), [4, 5, 1])
+  const codes = tensor([[1, 0], [0, 1], [0.5, 0.25]])
+  const task = denoisingTask(told, images, { condition: 'condition', codes })
+  const cells = (list: readonly number[][]): number[] => list.flatMap(code => Array.from({ length: 20 }, () => code).flat())
+
+  it('are learnt with its code in every cell, of which a critic is told beside the noisy image', () => {
+    const plain = denoisingTask(rule, images)
+    fc.assert(fc.property(fc.nat(2 ** 31), fc.array(fc.nat(2), { minLength: 1, maxLength: 3 }), (n, ids) => {
+      const x = task.seeds(ids, key(n))
+      expect(numbers(takeRole(told, x, 'condition'))).toEqual(cells(ids.map(id => numbers(codes).slice(2 * id, 2 * id + 2))))
+      for (const role of ['noisy', 'level', 'output']) expect(numbers(takeRole(told, x, role))).toEqual(numbers(takeRole(rule, plain.seeds(ids, key(n)), role)))
+      const given = task.images!.given!(x, ids)
+      expect(numbers(given)).toEqual(numbers(concat([takeRole(told, x, 'noisy'), takeRole(told, x, 'condition')])))
+    }), { numRuns: 20 })
+    expect(numbers(takeRole(told, denoisingTask(told, subset(images, [0, 1]), { condition: 'condition' }).seeds([1]), 'condition'))).toEqual(cells([[0, 1]]))
+  })
+
+  it('are learnt without it where it is dropped, with the noisy image still there', () => {
+    const options = { rule: told, task, batch: 4, steps: [1, 2], optimiser: adam() } as const
+    const keys = { slots: key(1), damage: key(2), loss: key(3), seeds: key(4) }, from = { pool: [], examples: [], iteration: 0 }
+    const [some, none] = [0, 1].map(dropped => drawBatch(complete('test', { ...options, dropped }), from, keys).x)
+    expect(numbers(none)).toEqual(numbers(setChannels(told, some, { condition: tensor([0, 0]) })))
+  })
+
+  it('are made of what denoise is given, guided or not, or on coarse grids first', () => {
+    const dtype = 'float64', params = init(told, key(3), { dtype }), how = { size: [4, 4], levels: 3, steps: 2, batch: 2, dtype } as const
+    const made = (one: typeof told | ReturnType<typeof guided>, values?: Record<string, Tensor>): number[] => numbers(denoise(one, params, key(5), { ...how, values }))
+    const [first, second, both] = [[1, 0], [0, 1], [[1, 0], [0, 1]]].map(code => ({ condition: tensor(code, { dtype }) }))
+    const plain = made(told, both)
+    expect(denoise(told, params, key(5), { ...how, values: both }).shape).toEqual([2, 4, 4, 1])
+    expect(made(told, both)).toEqual(plain)
+    expect(made(told, first).slice(0, 16)).toEqual(plain.slice(0, 16))
+    expect(made(told, second).slice(16)).toEqual(plain.slice(16))
+    expect(made(told, second).slice(0, 16)).not.toEqual(plain.slice(0, 16))
+    // Guidance: at 1 the rule itself, at 0 the rule without the condition but with the noisy image, and beyond them both.
+    expect(made(guided(told, 1, 'condition'), both)).toEqual(plain)
+    const blind = made(told)
+    made(guided(told, 0, 'condition'), both).forEach((v, i) => expect(v).toBeCloseTo(blind[i], 12))
+    expect(made(guided(told, 3, 'condition'), both)).not.toEqual(plain)
+    const stages = [{ scale: 2, steps: 1 }]
+    expect(made(cascade(guided(told, 1, 'condition'), stages), both)).toEqual(made(cascade(told, stages), both))
+    expect(made(cascade(told, stages), both)).not.toEqual(plain)
+  })
+
+  it('is refused where the role is not frozen, the codes do not fit, or the rule is other code', () => {
+    const params = init(told, key(3)), how = { size: [3, 3], levels: 2, steps: 1 }
+    const code = customRule({ channels: told.channels, init: () => params, step: (_, x) => x })
+    expect([
+      () => denoisingTask(told, images, { condition: 'hidden' }), () => denoisingTask(told, images, { condition: 'condition' }),
+      () => denoisingTask(told, images, { condition: 'condition', codes: full([2, 2], 0) }), () => denoisingTask(told, images, { codes }),
+      () => guided(told, 2, 'hidden'), () => denoise(code, params, key(0), how),
+      () => denoise(told, params, key(0), { ...how, values: { noisy: tensor([1]) } }), () => denoise(told, params, key(0), { ...how, values: { class: tensor([1]) } }),
+      () => denoise(told, params, key(0), { ...how, values: 3 as never }),
+    ].map(sentence)).toMatchInlineSnapshot(`
+      [
+        "denoisingTask: the role hidden must be frozen in the rule; add it to frozen.",
+        "denoisingTask: channels.condition is 2, expected 3, one for each example.",
+        "denoisingTask: codes is a tensor [2,2] float32, expected a tensor [3,2].",
+        "denoisingTask: codes is a tensor [3,2] float32, expected none without the role of a condition.",
+        "guided: the role hidden must be frozen in the rule; add it to frozen.",
+        "denoise: the rule is code, expected one of defineRule, or one that guided or cascade made of it.",
+        "denoise: values is "noisy", expected roles other than noisy and level, which change from level to level.",
+        "setChannels: the role is "class", expected one of noisy, level, output, hidden, condition.",
+        "denoise: values is 3, expected tensors by role.",
+      ]
+    `)
   })
 })
 

@@ -123,7 +123,7 @@ describe('conditional growing', () => {
       [
         "conditionalTask: targets is a Array, expected a tensor.",
         "conditionalTask: targets must be [k,h,w,4]; targets [3,3,4].",
-        "conditionalTask: channels.condition is 2, expected 3, one for each target.",
+        "conditionalTask: channels.condition is 2, expected 3, one for each example.",
         "conditionalTask: codes is [[…], […]], expected a tensor.",
         "conditionalTask: codes is a tensor [2,3] float32, expected a tensor [2,2].",
         "conditionalTask: there is no option "code"; did you mean "codes"?",

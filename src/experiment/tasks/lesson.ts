@@ -1,6 +1,7 @@
 /**
  * Lessons: an experiment once its data are loaded, with the task to learn, the metrics of its results, and pictures of them.
  */
+import { inStages } from '../../nca/cascade.ts'
 import { filmStrip, overWhite, type Image } from '../../nca/files/image.ts'
 import { imageToTensor } from '../../nca/files/image-tensor.ts'
 import { readHead } from '../../nca/head.ts'
@@ -193,7 +194,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     }
   },
 
-  denoising({ rule, data: { levels } }, images, placement) {
+  denoising({ rule, data: { levels }, train: { cascade } }, images, placement) {
     const output = (x: Tensor): Tensor => takeRole(rule, x, 'output')
     const wanted = (ids: readonly number[]): Tensor => pick(images, ids, placement)
     const picture = (x: () => Tensor): Promise<Image> => seen(() => mul(0.5, add(x(), 1))) // from −1 … 1
@@ -204,7 +205,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
       show: async x => row(each(x), one => picture(() => output(one()))),
       wanted: async ids => row(ids, id => picture(() => wanted([id]))),
       imagine: async (params, key, steps) => picture(() => (
-        denoise(rule, params, key, { ...placement, size: images.shape.slice(0, -1), levels, steps })
+        denoise(inStages(rule, cascade), params, key, { ...placement, size: images.shape.slice(0, -1), levels, steps })
       )),
     }
   },

@@ -13,9 +13,10 @@ import { refuse, requireTensor } from '../../tensor/op.ts'
 import { callable, check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { gather } from '../../tensor/ops/gather.ts'
+import { eye } from '../../tensor/ops/one-hot.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
-import { aTensor, tensor, type Tensor } from '../../tensor/tensor.ts'
+import { aTensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
@@ -62,11 +63,7 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   else check(!rule.frozen.includes(role), where, 'cells', cells, `'all' for the frozen role ${role}`)
   const [k, height, width] = targets.shape
   const place = { dtype: targets.dtype, backend: targets.backend }
-  const [from, to] = roleChannels(rule.channels, role)
-  const n = to - from
-  const { codes = unitVectors(k, place) } = options
-  check(options.codes !== undefined || n === k, where, `channels.${role}`, n, `${k}, one for each target`)
-  check(sameShape(codes.shape, [k, n]), where, 'codes', codes, `a tensor ${showShape([k, n])}`)
+  const codes = codesOf(where, rule, role, k, options.codes, place), n = codes.shape[1]
   return {
     examples: k,
     seeds: ids => {
@@ -89,7 +86,11 @@ export function checkFrozenRole(where: string, rule: DataRule, role: string): vo
   if (!is) throw new Error(`${where}: the role ${role} must be frozen in the rule; add it to frozen.`)
 }
 
-/** The identity matrix `[n,n]`. */
-function unitVectors(n: number, place: Parameters<typeof tensor>[1]): Tensor {
-  return tensor(Array.from({ length: n * n }, (_, i) => +(i % (n + 1) === 0)), { ...place, shape: [n, n] })
+/** The conditions of k examples in a role of n channels, `[k,n]`: the given ones, or else unit vectors. Throws where they do not fit. */
+export function codesOf(where: string, rule: DataRule, role: string, k: number, given: Tensor | undefined, place: Placement): Tensor {
+  const [from, to] = roleChannels(rule.channels, role), n = to - from
+  check(given !== undefined || n === k, where, `channels.${role}`, n, `${k}, one for each example`)
+  const codes = given ?? eye(k, place)
+  check(sameShape(codes.shape, [k, n]), where, 'codes', codes, `a tensor ${showShape([k, n])}`)
+  return codes
 }

@@ -59,7 +59,7 @@ export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys
     const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
     // Inputs that an earlier iteration dropped are restored; samples that are carried on keep the inputs that they have now.
     const inputs = where(reshape(told, perCell), task.carry ? x : task.seeds(examples, keys.seeds), 0)
-    return { x: where(frozenChannels(rule as DataRule, x), inputs, x), examples, ...rest }
+    return { x: where(frozenChannels(rule as DataRule, x, task.condition), inputs, x), examples, ...rest }
   }, 'the drawing of a batch')
 }
 

@@ -24,6 +24,8 @@ export type Task = {
    * where only the shape matters, they may be arbitrary.
    */
   readonly seeds: (examples: readonly number[], key?: Key) => Tensor
+  /** The frozen role that `dropped` empties; absent: all frozen roles. */
+  readonly condition?: string
   /**
    * The loss of states `[n,h,w,c]` of these examples, `[n]`. Randomness comes from the key, a different one in each iteration.
    * `readout` is the index of the state among the readouts of its rollout, from 0 (`TrainerOptions.readouts`); states of the pool
@@ -111,8 +113,8 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   /** How many samples get the frozen channels of another example, never of their own; default 0. */
   mutated?: number
   /**
-   * The probability that a sample has zeros in its frozen channels for one iteration, from 0 to 1; default 0. So a rule learns to
-   * work with and without its condition, and can be guided: see `guided`.
+   * The probability that a sample has zeros in its frozen channels, or in those of the task's `condition`, for one iteration, from
+   * 0 to 1; default 0. So a rule learns to work with and without its condition, and can be guided: see `guided`.
    */
   dropped?: number
   /** The first iteration in which samples are damaged or mutated; default 0. */

@@ -49,7 +49,15 @@ describe('a task in latents', () => {
       expect(task.loss(x, ids, key(0)).toArray()).toEqual(mse(made, pictures).toArray())
       expect(task.images!.made(x, ids).toArray()).toEqual(made.toArray())
       expect(task.images!.real(ids).toArray()).toEqual(pictures.toArray())
+      // A critic is told the target too, in every pixel.
+      const seenByCritic = task.images!.given!(x, ids)
+      expect(seenByCritic.shape).toEqual([ids.length, side, side, 4])
+      seenByCritic.toArray().forEach((v, at) => expect(v).toBe(+(at % 4 === ids[Math.floor(at / (4 * side * side))])))
     }), runs(20))
+    expect(latentTask(rule, images, first).images!.given).toBeUndefined()
+    const trainer = taskTrainer({ rule: told, task, batch: 2, steps: [1, 2], optimiser: adam(), critic: { widths: [4], steps: 1 } })
+    const { metrics } = trainer.step(trainer.init(key(1)))
+    expect(Number.isFinite(metrics.distance!.toArray()[0])).toBe(true)
   })
 
   it('has a gradient through the decoder and all steps, by the parameters of the rule', () => {

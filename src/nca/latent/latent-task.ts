@@ -9,15 +9,14 @@
  */
 import { callable, check, checkOptions, isObject, keysOf, text } from '../../backends/options.ts'
 import { requireTensor } from '../../tensor/op.ts'
-import { eye } from '../../tensor/ops/one-hot.ts'
 import { gather } from '../../tensor/ops/gather.ts'
+import { interpolate } from '../../tensor/ops/interpolate.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { viewOf, type View } from '../files/view.ts'
 import { mse } from '../losses/loss.ts'
-import { roleChannels } from '../rule/channels.ts'
 import type { Channels, DataRule } from '../rule/types.ts'
 import { seed, setChannels, takeRole } from '../state.ts'
-import { checkFrozenRole } from '../tasks/conditional.ts'
+import { checkFrozenRole, codesOf } from '../tasks/conditional.ts'
 import { checkExamples, pick, statesOf, type Examples } from '../tasks/examples.ts'
 import type { Task } from '../training/trainer-options.ts'
 import { checkCodec, decodeLatents, encodeLatents, shrinking, type Codec } from './autoencoder.ts'
@@ -70,23 +69,23 @@ export function latentTask(rule: DataRule, targets: Examples, codec: Codec, opti
   const alike = !from || (from.n === targets.n && from.shape.every((n, i) => n === targets.shape[i]))
   const size = ({ n, shape }: Examples): string => `${n} of ${shape.slice(0, 2).join('×')}`
   if (!alike) throw new Error(`${where}: from is ${size(from!)}, expected ${size(targets)}, as the targets.`)
-  if (condition !== undefined) {
-    checkFrozenRole(where, rule, condition)
-    const [first, end] = roleChannels(rule.channels, condition)
-    check(end - first === targets.n, where, `channels.${condition}`, end - first, `${targets.n}, one for each target`)
-  }
-  const like = params.decoder[0].w, [height, width] = targets.shape.slice(0, 2).map(n => n / f)
+  const like = params.decoder[0].w, [rows, columns] = targets.shape, height = rows / f, width = columns / f
+  if (condition !== undefined) checkFrozenRole(where, rule, condition)
+  const codes = condition === undefined ? undefined : codesOf(where, rule, condition, targets.n, undefined, { like })
   return {
     examples: targets.n,
     seeds: ids => {
       const x = from
         ? statesOf(rule, 'latent', encodeLatents(autoencoder, params, pick(from, ids, { like })))
         : seed(rule, { height, width, batch: ids.length, like })
-      if (condition === undefined) return x
-      return setChannels(rule, x, { [condition]: gather(eye(targets.n, { like }), ids, 0) })
+      return codes ? setChannels(rule, x, { [condition!]: gather(codes, ids, 0) }) : x
     },
     loss: (x, ids) => loss(latentImages(rule, codec, x), pick(targets, ids, { like: x })),
-    images: { made: x => latentImages(rule, codec, x), real: ids => pick(targets, ids, { like }) },
+    images: {
+      made: x => latentImages(rule, codec, x), real: ids => pick(targets, ids, { like }),
+      // The condition of each cell, for all of the pixels that it becomes.
+      ...(codes && { given: x => interpolate(takeRole(rule, x, condition!), [rows, columns], { mode: 'nearest' }) }),
+    },
   }
 }
 

@@ -142,7 +142,7 @@ describe('grow', () => {
     expect([width, height]).toEqual([20, 20])
     // Commands that would ignore the autoencoder refuse the model.
     for (const [args, words] of [
-      [['predict', folder('latent.safetensors'), folder('text.png')], 'lives in the latents of an autoencoder; cellgrad grow plays it'],
+      [['predict', folder('latent.safetensors'), folder('text.png')], 'lives in the latents of an autoencoder, and begins with one cell and not with a picture; cellgrad grow plays it'],
       [['train', '--set', `train.from=${folder('latent.safetensors')}`, '--out', folder('never')], 'lives in the latents of an autoencoder, and this task does not'],
       [['export', folder('latent.safetensors'), '--html', folder('never.html')], 'a page has no decoder of latents'],
     ] as const) {

@@ -5,10 +5,11 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { beforeAll, expect, it, vi } from 'vitest'
 import {
-  defineAutoencoder, evaluate, examplesOf, key, latentImages, latentTask, mapTree, padImage, predict, tensorToImage, uniform, type AutoencoderParams,
-  type Tensor,
+  defineAutoencoder, encodeLatents, evaluate, examplesOf, foldIn, key, latentImages, latentTask, mapTree, padImage, predict, rollout, tensor, tensorToImage,
+  uniform, type AutoencoderParams, type Tensor,
 } from '../../src/index.ts'
-import { encodePng, readCheckpoint, readModel, readPng } from '../../src/node/index.ts'
+import { statesOf } from '../../src/nca/tasks/examples.ts'
+import { encodePng, readCheckpoint, readModel, readPng, saveModel } from '../../src/node/index.ts'
 import { runHere } from './here.ts'
 import { start, temporaryFolder } from './run.ts'
 
@@ -115,14 +116,30 @@ it('is judged, applied and played by its decoded pictures', async () => {
   const grown = await cellgrad('grow', 'whole', '--steps', '4', '--scale', '1', '--out', 'grown.png')
   expect([grown.status, grown.err]).toEqual([0, ''])
   expect((await readPng(folder('grown.png'))).width).toBe(12)
-  expect((await cellgrad('predict', 'whole', 'a.png', '--out', 'never')).err).toContain('lives in the latents of an autoencoder; cellgrad grow plays it')
+  expect((await cellgrad('predict', 'whole', 'a.png', '--out', 'never')).err).toContain('lives in the latents of an autoencoder, and begins with one cell and not with a picture; cellgrad grow plays it')
 })
 
 it('may begin from the latents of other pictures', async () => {
-  const train = await cellgrad('train', 'latent.yaml', ...['data.from=[b.png, a.png]', 'rule.frozen=[]', 'train.mutated=0', 'data.loss=l1', 'data.autoencoder.images=null', 'data.autoencoder.code={ type: vae }'].flatMap(text => ['--set', text]), '--out', 'from')
+  await writeFile(folder('from.yaml'), file.replace(', condition: 2', '').replace('[condition]', '[]'))
+  const train = await cellgrad('train', 'from.yaml', ...['data.from=[b.png, a.png]', 'train.mutated=0', 'data.loss=l1', 'data.autoencoder.images=null', 'data.autoencoder.code={ type: vae }'].flatMap(text => ['--set', text]), '--out', 'from')
   expect([train.status, train.err]).toEqual([0, ''])
   expect(train.out).toContain('First an autoencoder of 4 pictures, 4 iterations\n')
   expect(Object.keys(JSON.parse((await cellgrad('evaluate', 'from', '--seeds', '1', '--format', 'json')).out) as object)).toEqual(['loss', 'mse', 'l1', 'recovery from damage %'])
+
+  // And so it can from pictures that it has not seen, fitted and padded as in training.
+  const applied = await cellgrad('predict', 'from', 'pictures/2.png', '--steps', '5', '--runs', '2', '--out', 'applied')
+  expect([applied.status, applied.err]).toEqual([0, ''])
+  expect(applied.out).toMatch(/^applied\/2\.png\npictures\/2\.png: NQM [\d.e-]+\napplied\/2\.uncertainty\.png\n$/)
+  const { starts: _starts, ...model } = await readModel(folder('from', 'model.safetensors')), { rule, params, codec } = model
+  const picture = padImage(await readPng(folder('pictures', '2.png')), 2)
+  const start = statesOf(rule, 'latent', encodeLatents(codec!.autoencoder, codec!.params, tensor(picture.data, { shape: [1, 12, 12, 4] })))
+  const made = await tensorToImage(latentImages(rule, codec!, rollout(rule, params, start, foldIn(key(0), 0), { steps: 5 })))
+  const [drawn, map] = await Promise.all(['2', '2.uncertainty'].map(name => readPng(folder('applied', `${name}.png`))))
+  expect([drawn, map].map(({ width, height }) => [width, height])).toEqual([[12, 12], [12, 12]])
+  made.data.forEach((v, i) => expect(Math.abs(v - drawn.data[i])).toBeLessThan(0.01))
+  expect((await cellgrad('predict', 'from', 'a.png', '--window', '2', '--out', 'never')).err).toContain('--window does not go with a rule in latents')
+  await saveModel(folder('bare.safetensors'), model)
+  expect((await cellgrad('grow', 'bare.safetensors')).err).toContain('; cellgrad predict bare.safetensors INPUT shows what it makes of one')
 })
 
 it('is trained as the docs describe it', async () => {

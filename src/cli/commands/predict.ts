@@ -1,7 +1,7 @@
 /**
  * `cellgrad predict`: applies a trained rule to pictures and volumes. The results are images of its output channels, the class
- * of each cell and of the whole, or the output of its head. Given only the folder of a run, it applies the rule to the run's
- * own examples, whatever their task.
+ * of each cell and of the whole, or the output of its head; a rule in latents begins from those of the picture, and the result is
+ * decoded. Given only the folder of a run, it applies the rule to the run's own examples, whatever their task.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
@@ -40,23 +40,25 @@ export const predict: Command = command('predict', 'Apply a trained rule to pict
   if (inputs.length === 0) return predictRun(given, path, out)
   const inRun = [files.best, files.model].map(name => join(path, name)).find(file => existsSync(file))
   const { rule, params, provenance, codec, cascade } = await readModel(inRun ?? (existsSync(path) ? path : await modelPath('predict', path)))
-  if (codec) return given.refuse(`${path} lives in the latents of an autoencoder; cellgrad grow plays it`)
+  const asked = askedOf(provenance)
+  if (codec && !asked.from) return given.refuse(`${path} lives in the latents of an autoencoder, and begins with one cell and not with a picture; cellgrad grow plays it`)
   const [, least, end] = /^(\d+) to (\d+)$/.exec(provenance.steps ?? '') ?? ['', '64', '96']
   const steps = given.number('steps', Math.round((Number(least) + Number(end) - 1) / 2), { least: 0, most: 1e6 })
-  const role = ['image', 'input'].find(name => rule.frozen.includes(name))
+  const role = codec ? 'latent' : ['image', 'input'].find(name => rule.frozen.includes(name))
   if (role === undefined) {
     const hint = didYouMean('input', rule.frozen)
     return given.refuse(`${path} is a rule without an input: none of its frozen roles is image or input${hint} (cellgrad grow plays it; of the folder of a run alone, predict writes what it makes)`)
   }
   const how = { compared: comparedOf(given, steps), window: windowOf(given), guidance: guidanceOf(given, rule) }
   if (how.window && how.compared) return given.refuse('--window does not go with --runs or --last')
+  if (how.window && codec) return given.refuse('--window does not go with a rule in latents')
   if (how.window && rule.head) return given.refuse('--window does not go with a head, which answers for the whole')
   const all = (await Promise.all(inputs.map(inputsOf))).flat()
   const twin = all.find((path, i) => all.findIndex(other => nameOf(other) === nameOf(path)) < i)
   if (twin !== undefined) given.refuse(`the result of ${twin} would be called ${nameOf(twin)}, like that of another input; give them one after the other, each with an --out`)
   await mkdir(out, { recursive: true })
   const classes = provenance.classes?.split(' ') ?? []
-  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, steps, role, asked: askedOf(provenance), classes, ...how })
+  for (const one of all) await predictFile(one, join(out, nameOf(one)), { rule, params, cascade, codec, steps, role, asked, classes, ...how })
 })
 
 /** Writes what a run makes of its own examples. */

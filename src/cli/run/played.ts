@@ -39,7 +39,7 @@ export function beginningOf(given: Given, model: Model, path: string): Beginning
   const starts = model.starts ?? (rule.channels.condition ? { condition: eye(rule.channels.condition, { like: params.update.w1 }) } : undefined)
   const input = starts ? undefined : rule.frozen[0] ?? (model.codec && askedOf(model.provenance).from ? 'latent' : undefined)
   if (input !== undefined) {
-    const shown = ['image', 'input'].includes(input) ? `cellgrad predict ${path} INPUT` : 'cellgrad predict RUN, with the folder of its run,'
+    const shown = ['image', 'input', 'latent'].includes(input) ? `cellgrad predict ${path} INPUT` : 'cellgrad predict RUN, with the folder of its run,'
     return given.refuse(`${path} begins with what is given in its role ${input}, of which its file has no example; ${shown} shows what it makes of one`)
   }
   const example = exampleOf(given, model, starts)

@@ -9,8 +9,10 @@ import { encodeNpy } from '../../nca/data/npy.ts'
 import { inStages } from '../../nca/cascade.ts'
 import type { Model } from '../../nca/files/model-file.ts'
 import { parseJson } from '../../nca/files/json.ts'
+import { fit, padImage } from '../../nca/files/image.ts'
 import { guided } from '../../nca/guidance.ts'
 import { readHead } from '../../nca/head.ts'
+import { latentImages, latentTask } from '../../nca/latent/latent-task.ts'
 import { vote } from '../../nca/losses/metrics.ts'
 import { roleChannels } from '../../nca/rule/channels.ts'
 import type { CustomRule, DataParams, DataRule } from '../../nca/rule/types.ts'
@@ -27,6 +29,7 @@ import { readNifti } from '../../node/data/data.ts'
 import { readGiven } from '../../node/data/image-pairs.ts'
 import { isArray } from '../../node/data/named.ts'
 import { piecesOf, readContents } from '../../node/data/volumes.ts'
+import { readImage } from '../../node/pictures/picture.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { foldIn, key } from '../../tensor/key.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -36,6 +39,7 @@ import { argMax, softmax } from '../../tensor/ops/reduce.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { outputsOf } from '../../experiment/tasks/experiment.ts'
+import { picturesOf, type LatentData } from '../../experiment/tasks/latent-data.ts'
 import { coloured, seen, seenOutput } from '../../experiment/tasks/seen.ts'
 import { amountsOf, mapOf, toldClasses, toldOutput } from '../../experiment/tasks/told.ts'
 import { say } from '../terminal/output.ts'
@@ -46,6 +50,8 @@ export type Applied = {
   readonly params: DataParams
   /** The stages on coarse grids with which rollouts begin. */
   readonly cascade: Model['cascade']
+  /** The autoencoder from whose latents of a picture the rule begins, if it does. */
+  readonly codec: Model['codec']
   readonly steps: number
   /** The runs, or last steps, from which uncertainty is computed; null: no uncertainty. */
   readonly compared: Compared | null
@@ -53,7 +59,7 @@ export type Applied = {
   readonly guidance: number
   /** Windows for inputs that are larger than those of the training; null: the whole input at once. */
   readonly window: { readonly size: number; readonly overlap: number } | null
-  /** The role of the input: 'image' for rules with classes, else 'input'. */
+  /** The role of the input: 'latent' with an autoencoder, 'image' for rules with classes, else 'input'. */
   readonly role: string
   /** The section `data` of the training: its loss says what the outputs mean, `ink` that they are dark where large, and `standardise` how inputs are scaled. */
   readonly asked: Readonly<Record<string, unknown>>
@@ -86,11 +92,11 @@ export async function predictFile(input: string, to: string, applied: Applied): 
   const x = scope(() => grown(task, applied))
   if (rule.head) say(`${input}: ${classesInWords(await scope(() => argMax(readHead(rule, params, x))).data(), classes)}`)
   else if (role === 'image') await writeClasses(place, input, rule, x, classes)
-  else await writeOutput(place, rule, asked, scope(() => takeRole(rule, x, 'output')))
+  else await writeOutput(place, rule, asked, scope(() => outputOf(applied, x)))
   if (compared === null) return
   const of = (states: Tensor): Tensor => {
     if (rule.head) return softmax(readHead(rule, params, states))
-    return role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, takeRole(rule, states, 'output'))
+    return role === 'image' ? toldClasses(rule, states) : toldOutput(asked.loss, outputOf(applied, states))
   }
   const { map, nqm } = scope(() => {
     const { std, nqm } = uncertainty(runnerOf(applied), task, params, { steps, cascade: applied.cascade, ...compared, of })
@@ -98,6 +104,11 @@ export async function predictFile(input: string, to: string, applied: Applied): 
   })
   say(`${input}: NQM ${[...await nqm.data()].map(v => Number(v.toPrecision(4))).join(' ')}`)
   if (!rule.head) await writeMap({ ...place, to: `${to}.uncertainty` }, rule, map) // the output of a head has no map
+}
+
+/** What states say: the output channels, or the decoded pictures. */
+function outputOf({ rule, codec }: Applied, x: Tensor): Tensor {
+  return codec ? latentImages(rule, codec, x) : takeRole(rule, x, 'output')
 }
 
 /** The axis along which a volume is cut into planes, if the rule was trained on planes of volumes; else null. */
@@ -110,7 +121,12 @@ async function acrossOf(path: string, { rule: { grid, channels }, role, asked: {
 }
 
 /** The examples of a file as a task without a loss; if the rule was trained on planes of volumes, a volume becomes its planes. */
-async function taskOf(path: string, across: number | null, { rule, role, asked }: Applied): Promise<Task> {
+async function taskOf(path: string, across: number | null, { rule, role, asked, codec }: Applied): Promise<Task> {
+  if (codec) {
+    const { size, padding } = asked as LatentData
+    const pictures = picturesOf([padImage(fit(await readImage(path), size), padding)])
+    return latentTask(rule, pictures, codec, { from: pictures })
+  }
   const [from, to] = roleChannels(rule.channels, role)
   const size = isArray(path) || typeof asked.size !== 'number' ? null : asked.size
   const crop = across === null ? null : asked.crop as readonly number[]

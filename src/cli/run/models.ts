@@ -9,7 +9,6 @@ import { bundledModels, findAsset, listAssets } from '../../node/assets.ts'
 import { files } from './run-folder.ts'
 import type { Given } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
-import { say } from '../terminal/output.ts'
 
 /** The most rows and columns of a grid. */
 export const mostCells = 4096
@@ -21,7 +20,7 @@ export function gridOf({ provenance: { grid = '72' } }: Model, path: string): nu
   return size as number
 }
 
-/** The path of a model: of a bundled one by emoji or name, of the first of a claim by the claim's name, of a run's by its folder or checkpoint, or the path itself. */
+/** The path of a model: of a bundled one by emoji or name, of a run's by its folder or checkpoint, or the path itself. */
 export async function modelPath(command: string, what: string): Promise<string> {
   const models = await bundledModels()
   const found = findAsset(models, what)
@@ -33,14 +32,10 @@ export async function modelPath(command: string, what: string): Promise<string> 
     throw new Error(`${command}: ${folder} holds no ${files.model}; train saves one at every checkpoint and when it ends`)
   }
   if (extname(what) === '.safetensors') return what
-  const [first, ...others] = models.filter(({ name }) => name.startsWith(`${what}-`)) // a claim has several
-  if (first) {
-    const more = others.map(({ name }) => name).join(', ')
-    say(more === '' ? first.name : `${first.name} (there are also ${more})`)
-    return first.path
-  }
-  const [all, hint] = [listAssets(models) || 'none', didYouMean(what, models.map(({ name }) => name))]
-  throw new Error(`${command}: no bundled model is called ${JSON.stringify(what)}${hint} (there are ${all}; a file ends in .safetensors)`)
+  const names = models.map(({ name }) => name)
+  const longer = names.filter(name => name.startsWith(`${what}-`)).map(name => JSON.stringify(name)) // a claim has several
+  const hint = longer.length > 0 ? `; did you mean ${longer.join(' or ')}?` : didYouMean(what, names)
+  throw new Error(`${command}: no bundled model is called ${JSON.stringify(what)}${hint} (there are ${listAssets(models) || 'none'}; a file ends in .safetensors)`)
 }
 
 /** Refuses a flag whose file cannot be written, before the time to compute the file is spent. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeIdx } from '../../src/nca/data/idx.ts'
 import { movingMnist, type MovingMnistOptions } from '../../src/nca/data/moving-mnist.ts'
 import { decodeNifti, encodeNifti } from '../../src/nca/data/nifti.ts'
+import { fromHalf } from '../../src/nca/files/half.ts'
 import { decodeNpy, encodeNpy, type Npy } from '../../src/nca/data/npy.ts'
 import { foldIn, key, uniformAt } from '../../src/tensor/key.ts'
 import { sentence } from '../tensor/values.ts'
@@ -215,6 +216,21 @@ describe('npy', () => {
       expect(sentence(() => decodeNpy(wide(5n, large), 'y.npy')))
         .toBe(`npy: y.npy holds ${large} as element 1, which does not fit into 32 bits.`)
     }
+    const unsigned = (...numbers: bigint[]): Uint8Array =>
+      header(`{'descr': '>u8', 'fortran_order': False, 'shape': (${numbers.length},), }`,
+        ...numbers.flatMap(n => [...new Uint8Array(BigUint64Array.of(n).buffer)].reverse()))
+    expect(decodeNpy(unsigned(0n, 2n ** 32n - 1n)).data).toEqual(Uint32Array.of(0, 2 ** 32 - 1))
+    expect(sentence(() => decodeNpy(unsigned(2n ** 32n), 'y.npy'))).toBe(`npy: y.npy holds 4294967296 as element 0, which does not fit into 32 bits.`)
+  })
+
+  it('reads half precision exactly, as float32, of which the limit counts', () => {
+    fc.assert(fc.property(fc.array(fc.nat(0xffff), { maxLength: 8 }), fc.boolean(), fc.boolean(), (bits, little, fortran) => {
+      const text = `{'descr': '${little ? '<' : '>'}f2', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${bits.length},), }`
+      expect(decodeNpy(header(text, ...bytesOf('u16', bits, little))).data).toEqual(Float32Array.from(bits, fromHalf))
+    }))
+    const three = header(`{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }`, 0, 60, 0, 60, 1, 192)
+    expect(decodeNpy(three, 'y.npy', { maxBytes: 12 }).data).toEqual(Float32Array.of(1, 1, -2 - 2 ** -9))
+    expect(sentence(() => decodeNpy(three, 'y.npy', { maxBytes: 11 }))).toMatch(/^npy: y\.npy is too large: \[3\] f4 takes 12 bytes/)
   })
 
   it('reads files of other programs than NumPy', () => {
@@ -257,7 +273,7 @@ describe('npy', () => {
     expect(say(header(`{'descr': '<f4', 'fortran_order': False, 'shape': (), }`).subarray(0, 50)))
       .toBe('npy: y.npy is truncated: the header takes 65 bytes, got 50.')
     expect(say(header(`{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }`))).toBe(
-      `npy: y.npy holds numbers of the type '<c8', expected one of u1, i1, u2, i2, u4, i4, f4, f8, b1, i8.`)
+      `npy: y.npy holds numbers of the type '<c8', expected one of u1, i1, u2, i2, u4, i4, f4, f8, b1, i8, u8, f2.`)
     expect(say(header(`{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }`)))
       .toMatch(/^npy: y\.npy holds numbers of the type \[\('a'/)
     expect(say(header(`{'descr': '<f4', 'shape': (2,)}`))).toBe(
@@ -326,12 +342,14 @@ describe('decodeNifti', () => {
   })
 
   it('reads numbers of 64 bits that fit into 32', () => {
-    const wide = (...values: bigint[]): Uint8Array => join(
-      encode({ kind: 'u8', shape: [values.length], values: [], little: true }, { code: 1024 }),
-      new Uint8Array(BigInt64Array.from(values).buffer))
-    expect(decodeNifti(wide(5n, -1n)).data).toEqual(Int32Array.of(5, -1))
-    expect(sentence(() => decodeNifti(wide(5n, 2n ** 31n), 'aal.nii')))
+    const wide = (code: number, values: BigInt64Array | BigUint64Array): Uint8Array => join(
+      encode({ kind: 'u8', shape: [values.length], values: [], little: true }, { code }), new Uint8Array(values.buffer))
+    expect(decodeNifti(wide(1024, BigInt64Array.of(5n, -1n))).data).toEqual(Int32Array.of(5, -1))
+    expect(decodeNifti(wide(1280, BigUint64Array.of(5n, 2n ** 31n))).data).toEqual(Uint32Array.of(5, 2 ** 31))
+    expect(sentence(() => decodeNifti(wide(1024, BigInt64Array.of(5n, 2n ** 31n)), 'aal.nii')))
       .toBe('nifti: aal.nii holds 2147483648 as element 1, which does not fit into 32 bits.')
+    expect(sentence(() => decodeNifti(wide(1280, BigUint64Array.of(2n ** 32n)), 'aal.nii')))
+      .toBe('nifti: aal.nii holds 4294967296 as element 0, which does not fit into 32 bits.')
   })
 
   it('finds the numbers if the file does not say where they begin', () => {
@@ -429,7 +447,7 @@ describe('decodeNifti', () => {
     expect(say({ rank: 4 })).toBe('nifti: ch2.nii has the sizes 2 × 1 × 2 × 0, expected positive ones.')
     expect(say({ code: 128 }))
       .toBe('nifti: ch2.nii has the datatype 128, expected one of 2 (u8), 4 (i16), 8 (i32), '
-        + '16 (f32), 64 (f64), 256 (i8), 512 (u16), 768 (u32), 1024 (i64).')
+        + '16 (f32), 64 (f64), 256 (i8), 512 (u16), 768 (u32), 1024 (i64), 1280 (u64).')
     expect(say({ start: 352.5 })).toBe('nifti: ch2.nii has its numbers at byte 352.5, expected 0 or a whole number ≥ 348.')
     expect(say({ start: NaN })).toMatch(/has its numbers at byte NaN/)
     expect(say({}, { values: [1, 2, 3] })).toBe('nifti: ch2.nii is truncated: [2,1,2] i16 takes 8 bytes, got 6.')

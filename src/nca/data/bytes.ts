@@ -46,13 +46,14 @@ export function checkLimit(where: string, shape: Shape, type: string, width: num
   throw new Error(`${where} is too large: ${takes}, expected at most ${maxBytes}; the option maxBytes raises the limit.`)
 }
 
-/** 64-bit integers as 32-bit ones; throws where one does not fit. */
-export function narrow(wide: BigInt64Array, where: string): Int32Array {
-  const data = new Int32Array(wide.length)
+/** 64-bit integers as 32-bit ones; throws where one does not fit. Other numbers as they are. */
+export function narrow<A extends Numbers>(read: A | BigInt64Array | BigUint64Array, where: string): A | Int32Array | Uint32Array {
+  if (!(read instanceof BigInt64Array || read instanceof BigUint64Array)) return read
+  const data = read instanceof BigInt64Array ? new Int32Array(read.length) : new Uint32Array(read.length)
   for (let i = 0; i < data.length; i++) {
-    data[i] = Number(wide[i])
-    if (BigInt(data[i]) === wide[i]) continue
-    throw new Error(`${where} holds ${wide[i]} as element ${i}, which does not fit into 32 bits.`)
+    data[i] = Number(read[i])
+    if (BigInt(data[i]) === read[i]) continue
+    throw new Error(`${where} holds ${read[i]} as element ${i}, which does not fit into 32 bits.`)
   }
   return data
 }

@@ -28,7 +28,7 @@ export type Volume = {
   /** `[x,y,z]`; `[x,y,z,t,…]` where there are several volumes. */
   readonly shape: readonly [number, number, number, ...number[]]
   /**
-   * The file's own numbers (64-bit integers as an Int32Array) or, where the file scales them, a Float32Array; a
+   * The file's own numbers (64-bit integers as an Int32Array or Uint32Array) or, where the file scales them, a Float32Array; a
    * Float64Array where the file's numbers are of that type.
    */
   readonly data: Numbers
@@ -41,10 +41,10 @@ export type Volume = {
   readonly affine: readonly (readonly number[])[]
 }
 
-const types = new Map<number, readonly [name: string, type: NumberType<Numbers | BigInt64Array>]>([
+const types = new Map<number, readonly [name: string, type: NumberType<Numbers | BigInt64Array | BigUint64Array>]>([
   [2, ['u8', Uint8Array]], [4, ['i16', Int16Array]], [8, ['i32', Int32Array]], [16, ['f32', Float32Array]],
   [64, ['f64', Float64Array]], [256, ['i8', Int8Array]], [512, ['u16', Uint16Array]], [768, ['u32', Uint32Array]],
-  [1024, ['i64', BigInt64Array]],
+  [1024, ['i64', BigInt64Array]], [1280, ['u64', BigUint64Array]],
 ])
 const headerLength = 348
 
@@ -85,7 +85,7 @@ export function decodeNifti(bytes: Uint8Array, where: string = 'input', options:
   else checkLimit(`nifti: ${where}`, shape, name, width, maxBytes)
 
   const read = readNumbers(type, bytes.subarray(start), little, true) // the transposed ones are a copy
-  const numbers = rowMajor(read instanceof BigInt64Array ? narrow(read, `nifti: ${where}`) : read, shape)
+  const numbers = rowMajor(narrow(read, `nifti: ${where}`), shape)
   const data = scaled ? scale(numbers, slope, inter) : numbers
   const spacing = [80, 84, 88].map(at => {
     const distance = Math.abs(header.getFloat32(at, little))

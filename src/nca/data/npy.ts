@@ -10,6 +10,7 @@
  */
 import { check, inLine, isWhole, quoted } from '../../backends/options.ts'
 import { showShape, sizeOf, type Shape } from '../../tensor/shape.ts'
+import { fromHalf } from '../files/half.ts'
 import { byteLimit, checkBytes, type ByteLimit } from '../files/limits.ts'
 import { checkLength, checkLimit, narrow, readNumbers, rowMajor, startOf, type Numbers, type NumberType } from './bytes.ts'
 
@@ -20,14 +21,18 @@ const types = new Map<string, NumberType>([
   ['u1', Uint8Array], ['i1', Int8Array], ['u2', Uint16Array], ['i2', Int16Array], ['u4', Uint32Array],
   ['i4', Int32Array], ['f4', Float32Array], ['f8', Float64Array], ['b1', Uint8Array],
 ])
+/** Types that are read as others: 64-bit integers, and the bits of halves. */
+const others = new Map<string, NumberType<Uint16Array | BigInt64Array | BigUint64Array>>([
+  ['i8', BigInt64Array], ['u8', BigUint64Array], ['f2', Uint16Array],
+])
 const mostAxes = 64 // as in NumPy
 const magic = [0x93, ...new TextEncoder().encode('NUMPY')]
 
 /**
  * Decodes the bytes of an .npy file; `where` names it in messages.
  *
- * Numbers keep their type, and either byte order is read; booleans become 0 and 1 in a Uint8Array, and 64-bit integers,
- * which NumPy makes of lists of labels, an Int32Array. Arrays in Fortran's order are transposed. Headers of other writers
+ * Numbers keep their type, and either byte order is read; booleans become 0 and 1 in a Uint8Array, 64-bit integers,
+ * which NumPy makes of lists of labels, an Int32Array or Uint32Array, and numbers in half precision a Float32Array. Arrays in Fortran's order are transposed. Headers of other writers
  * than NumPy are read too: with double quotes, or with a type in the writer's own byte order ('=f4' or 'f4'), which is
  * taken to be little-endian.
  *
@@ -40,12 +45,11 @@ export function decodeNpy(bytes: Uint8Array, where: string = 'input', options: B
   const maxBytes = byteLimit('decodeNpy', options)
   const { order, code, fortran, shape, start } = readHeader(bytes, where)
   const rest = bytes.subarray(start)
-  const type = types.get(code) ?? BigInt64Array
+  const type: NumberType<Numbers | BigInt64Array | BigUint64Array> = types.get(code) ?? others.get(code)!
   checkLength(`npy: ${where}`, rest.length, shape, order + code, type.BYTES_PER_ELEMENT)
-  checkLimit(`npy: ${where}`, shape, order + code, type.BYTES_PER_ELEMENT, maxBytes)
-  const data = type === BigInt64Array
-    ? narrow(readNumbers(BigInt64Array, rest, order !== '>', true), `npy: ${where}`)
-    : readNumbers(type as NumberType, rest, order !== '>', fortran)
+  checkLimit(`npy: ${where}`, shape, ...(code === 'f2' ? ['f4', 4] as const : [order + code, type.BYTES_PER_ELEMENT] as const), maxBytes)
+  const read = narrow(readNumbers(type, rest, order !== '>', fortran || others.has(code)), `npy: ${where}`) // what is shared is copied below
+  const data = code === 'f2' ? Float32Array.from(read, fromHalf) : read
   return { shape, data: fortran ? rowMajor(data, shape) : data }
 }
 
@@ -75,8 +79,8 @@ function readHeader(
     throw new Error(`npy: ${where} has the header ${got}, expected descr, fortran_order and shape.`)
   }
   const [, order = '', code] = /^'([<>=|])?(\w+)'/.exec(descr) ?? []
-  if (!types.has(code) && code !== 'i8') {
-    const known = [...types.keys(), 'i8'].join(', ')
+  if (!types.has(code) && !others.has(code)) {
+    const known = [...types.keys(), ...others.keys()].join(', ')
     throw new Error(`npy: ${where} holds numbers of the type ${inLine(descr.split(', \'')[0])}, expected one of ${known}.`)
   }
   return { order, code, fortran: fortran === 'True', shape, start }

@@ -49,6 +49,12 @@ export const linearCases: Case[] = [
   gradCase(matmulOp, products, ({ s, n, k, m, seed }) => ({
     f: matmul, at: [spaced(seed, [...s, n, k]), spaced(seed + 1, [...s, k, m])],
   })),
+  gradCase(matmulOp, products, ({ s, n, k, m, seed }) => ({
+    f: a => matmul(a, spaced(seed + 1, [...s, k, m])), at: [spaced(seed, [...s, n, k])],
+  }), { linear: true, positions: [0] }),
+  gradCase(matmulOp, products, ({ s, n, k, m, seed }) => ({
+    f: b => matmul(spaced(seed, [...s, n, k]), b), at: [spaced(seed + 1, [...s, k, m])],
+  }), { linear: true, positions: [1] }),
   gradCase(denseOps.denseFilterOp, layer, ({ cells, n, m, masked, seed }) => {
     const rows = masked ? [greater(spaced(seed + 3, cells), 0)] : []
     return {

@@ -5,6 +5,7 @@ import { conv2d, depthwiseConv, greater, maxPool, type Padding, type Tensor } fr
 import * as conv from '../../src/tensor/ops/conv2d/conv2d.ts'
 import * as depthwise from '../../src/tensor/ops/depthwise-conv/depthwise-conv.ts'
 import * as pool from '../../src/tensor/ops/max-pool.ts'
+import type { Conv2dOptions } from '../../src/tensor/ops/conv2d/conv2d.ts'
 import { outputSize, type Windows } from '../../src/backends/window.ts'
 import { windows } from '../../src/tensor/ops/window.ts'
 import { apply } from '../../src/tensor/trace.ts'
@@ -33,6 +34,19 @@ function placed({ b, h, w, n, m, kh, kw, stride, masked, seed, ...options }: Mee
   return {
     x, win, k: spaced(seed + 1, [kh, kw, n, m]), g: spaced(seed + 2, [...out, name === 'conv2d' ? m : n * m]),
     ...(masked ? { rows: greater(spaced(seed + 3, out), 0) } : {}),
+  }
+}
+
+const grouped = fc.tuple(meetings, upTo(3))
+
+/** A convolution in groups, each of up to two channels. */
+function inGroups([meeting, groups]: [Meeting, number]): { x: Tensor; k: Tensor; bias: Tensor; options: Conv2dOptions } {
+  const { padding, stride, dilation, kh, kw, seed } = meeting
+  const [n, m] = [meeting.n, meeting.m].map(channels => Math.min(channels, 2))
+  const { x, rows } = placed({ ...meeting, n: n * groups, m: m * groups }, 'conv2d')
+  return {
+    x, k: spaced(seed + 1, [kh, kw, n, m * groups]), bias: spaced(seed + 4, [m * groups]),
+    options: { groups, padding, stride, dilation, mask: rows },
   }
 }
 
@@ -72,15 +86,18 @@ export const spatialCases: Case[] = [
       at: [x, k, spaced(seed + 4, [m])],
     }
   }),
-  gradCase(conv.conv2dOp, fc.tuple(meetings, upTo(3)), ([meeting, groups]) => {
-    const { padding, stride, dilation, kh, kw, seed } = meeting
-    const [n, m] = [meeting.n, meeting.m].map(channels => Math.min(channels, 2))
-    const { x, rows } = placed({ ...meeting, n: n * groups, m: m * groups }, 'conv2d')
-    return {
-      f: (a, f, bias) => conv2d(a, f, { groups, padding, stride, dilation, bias, mask: rows }),
-      at: [x, spaced(seed + 1, [kh, kw, n, m * groups]), spaced(seed + 4, [m * groups])],
-    }
+  gradCase(conv.conv2dOp, grouped, meeting => {
+    const { x, k, options, bias } = inGroups(meeting)
+    return { f: (a, f, by) => conv2d(a, f, { ...options, bias: by }), at: [x, k, bias] }
   }),
+  gradCase(conv.conv2dOp, grouped, meeting => {
+    const { x, k, options } = inGroups(meeting)
+    return { f: a => conv2d(a, k, options), at: [x] }
+  }, { linear: true, positions: [0] }),
+  gradCase(conv.conv2dOp, grouped, meeting => {
+    const { x, k, options } = inGroups(meeting)
+    return { f: f => conv2d(x, f, options), at: [k] }
+  }, { linear: true, positions: [1] }),
   gradCase(conv.conv2dInputOp, meetings, meeting => {
     const { g, k, rows, win } = placed(meeting, 'conv2d')
     return { f: (u, f) => apply(conv.conv2dInputOp, rows ? [u, f, rows] : [u, f], win), at: [g, k] }

@@ -120,6 +120,14 @@ describe('with many terms, WebGPU agrees with the CPU:', () => {
   })
 })
 
+it(`interpolate, made of other operators, agrees in value and derivatives to order ${order}`, async () => {
+  const sizes = fc.record({ h: upTo(5), w: upTo(5), H: upTo(9), W: upTo(9), mode: fc.constantFrom('bilinear' as const, 'nearest' as const), seed: seeds })
+  const calls = sizes.map(({ h, w, H, W, mode, seed }) => () => ({
+    f: (x: Tensor) => cellgrad.interpolate(x, [H, W], { mode }), at: [normals(seed, [2, h, w, 2])],
+  }))
+  await expectAgreement(gpu, { calls }, { numRuns: runs, order })
+})
+
 // ---- values ----
 
 /** Numbers of 32 bits, special ones among them. */
@@ -259,6 +267,15 @@ describe('in value, WebGPU is exactly like the CPU:', () => {
     const others = [Infinity, -Infinity, 1e-40, -1e-45, 0, -0, 2, NaN]
     const infinite = [Infinity, -Infinity].flatMap(v => others.flatMap(w => [[v, w], [w, v]]))
     await expectSame(gpu, make => cellgrad.mul(make(infinite.map(([v]) => v)), make(infinite.map(([, w]) => w))))
+  })
+
+  it('oneHot, also of classes that do not exist', async () => {
+    const classes = fc.array(fc.integer({ min: -2, max: 8 }), { minLength: 1, maxLength: 99 })
+    await fc.assert(fc.asyncProperty(classes, fc.nat(6), async (list, n) => {
+      for (const dtype of ['int32', 'uint32'] as const) {
+        await expectSame(gpu, make => cellgrad.oneHot(make(dtype === 'int32' ? list : list.map(Math.abs), { dtype }), n))
+      }
+    }), { numRuns: runs })
   })
 
   it('whole numbers through sums, products and powers', async () => {

@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import {
-  attention, conv, cpu, defineRule, deformable, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, rollout,
+  attention, conv, cpu, defineRule, deformable, depthwise, explain, grad, growingRule, init, key, memory, mlp, mul, normal, position, rollout,
   scope, sum, tensor, to, valueAndGrad, type Backend, type Data, type DataParams, type DataRule, type Tensor,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
@@ -44,7 +44,7 @@ function bitsOf({ states, gradients }: Outcome): string[] {
 
 /** A rule with a bit of everything, for all tests that do not need another: each is compiled for seconds. */
 const everything: DataRule = defineRule({
-  channels: { a: 3, goal: 1 }, frozen: ['goal'], perceive: ['identity', depthwise(1)],
+  channels: { a: 3, goal: 1 }, frozen: ['goal'], perceive: ['identity', depthwise(1), position(2, { bands: 1 })],
   update: mlp(4, { activation: 'tanh', lastStd: 1 }), fireRate: 0.5, padding: 'circular', living: { channel: 0, above: 0.1 },
   bound: { type: 'tanh' },
 })

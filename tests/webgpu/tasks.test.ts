@@ -2,8 +2,9 @@
 
 import { expect, it } from 'vitest'
 import {
-  classificationTask, conditionalTask, conv, cpu, defineRule, eachLeaf, examplesOf, imageToImageTask, key, mlp, sgd,
-  taskTrainer, Tensor, tensor, uniform, type Backend, type Data, type DataRule, type Task, type TrainerOptions,
+  classificationTask, conditionalTask, conv, cpu, defineRule, denoisingTask, eachLeaf, examplesOf, guided, imageToImageTask, init, key,
+  mean, mlp, observe, sgd, square, taskTrainer, Tensor, tensor, textureTask, trajectoryTask, uncertainty, uniform, videoTask,
+  type Backend, type Data, type DataRule, type Rule, type Task, type TrainerOptions,
 } from '../../src/index.ts'
 import { SparseState } from '../../src/nca/training/sparse-state.ts'
 import { distance } from '../nca/fused-scenes.ts'
@@ -22,7 +23,7 @@ const noise = (seed: number, channels: number): Float32Array =>
   uniform(key(seed), [n, side, side, channels]).toArray() as Float32Array
 
 /** A rule, and its task on a backend. */
-type Lesson = { rule: DataRule; task: (backend: Backend) => Task; more?: Partial<TrainerOptions> }
+type Lesson = { rule: Rule; task: (backend: Backend) => Task; more?: Partial<TrainerOptions> }
 
 const conditional = defineRule({
   channels: { rgba: 4, hidden: 2, condition: n }, frozen: ['condition'], perceive: ['identity', 'laplacian'], update,
@@ -36,6 +37,16 @@ const digits = defineRule({
 const bounded = defineRule({ ...digits, inputMask: null, bound: { type: 'tanh' } })
 // Other channels of the same program as the digits: shaders take most of the time.
 const images = defineRule({ ...digits, channels: { input: 1, output: 2, hidden: 3 }, frozen: ['input'] })
+
+const video = defineRule({ ...digits, channels: { input: 1, output: 1, hidden: 4 }, frozen: ['input'] })
+const noisy = defineRule({ ...digits, channels: { noisy: 1, level: 1, output: 1, hidden: 3 }, frozen: ['noisy', 'level'], inputMask: null })
+const free = defineRule({ channels: { rgba: 4, hidden: 2 }, perceive: ['identity', 'laplacian'], update, fireRate: 0.5 })
+
+const imagesTask = (rule: DataRule) => (backend: Backend): Task => imageToImageTask(rule, {
+  inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
+}, { backend })
+
+const picture = (seed: number, shape: readonly number[], backend: Backend): Tensor => uniform(key(seed), shape, { backend })
 
 const classify = (rule: DataRule, loss: 'mse' | 'cells' | 'image'): Lesson => ({
   rule,
@@ -58,18 +69,26 @@ const lessons: Record<string, Lesson> = {
   ...(long && { 'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } } }),
   'classes by mse': { ...classify(digits, 'mse'), more: { trainable: ['update'] } },
   'classes of images, without a mask': classify(bounded, 'image'),
-  'image to image': {
-    rule: images,
-    task: backend => imageToImageTask(images, {
-      inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
-    }, { backend }),
-  },
+  'image to image': { rule: images, task: imagesTask(images) },
   'image to image, beside a critic, some told nothing': {
-    rule: images,
-    task: backend => imageToImageTask(images, {
-      inputs: examplesOf(noise(3, 1), [side, side, 1]), outputs: examplesOf(noise(4, 2), [side, side, 2]),
-    }, { backend }),
+    rule: images, task: imagesTask(images),
     more: { dropped: 0.4, critic: { widths: [3], steps: 2, lossWeight: 1, optimiser: sgd({ rate: 0.01 }) } },
+  },
+  'image to image, from coarse to fine': { rule: images, task: imagesTask(images), more: { cascade: [{ scale: 2, steps: 2 }] } },
+  'image to image, guided': { rule: guided(images, 2), task: imagesTask(images) },
+  'video, carried on': {
+    rule: video,
+    task: backend => videoTask(video, examplesOf(noise(5, 1), [n, side, side]), 1, { carry: true, backend }),
+    more: { pool: 8, reseed: 1, ranked: 'none' },
+  },
+  denoising: { rule: noisy, task: backend => denoisingTask(noisy, examplesOf(noise(6, 1), [side, side, 1]), { backend }) },
+  texture: {
+    rule: free,
+    task: backend => textureTask(free, picture(7, [side, side, 3], backend), { levels: 2, size: 3, projections: 4 }),
+  },
+  trajectory: {
+    rule: free, task: backend => trajectoryTask(free, picture(8, [2, side, side, 4], backend)),
+    more: { steps: [4, 5], readouts: [2, 4] },
   },
 }
 
@@ -99,4 +118,14 @@ it.each(Object.entries(lessons))('%s takes the same iterations as the CPU', asyn
     a = here.state
     b = there.state
   }
+})
+
+it('looks at the steps of a rollout, and at how sure a rule is, as the CPU does', async () => {
+  const seen = async (backend: Backend): Promise<Record<string, Data>> => {
+    const params = init(images, key(1), { backend })
+    const [last, errors] = observe(images, params, picture(2, [2, side, side, 6], backend), key(3), x => mean(square(x)), { steps: 4, from: 2 })
+    return contents({ last, errors, ...uncertainty(images, imagesTask(images)(backend), params, { steps: 4, runs: 3, key: key(4) }) })
+  }
+  const [got, expected] = [await seen(gpu), await seen(host)]
+  for (const [path, values] of Object.entries(expected)) expect(distance(got[path], values), path).toBeLessThan(1e-4)
 })

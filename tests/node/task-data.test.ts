@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
   lessonOf, runConfigOf, splitOf, type Experiment, type Lesson, type TaskData, type TaskName, type Values,
 } from '../../src/experiment/index.ts'
+import { heldOut } from '../../src/cli/run/lesson.ts'
 import {
   colours, encodeNpy, evaluate, init, key, mse, patchTransport, rollout, sub, takeRole, tensor, uniform, type Examples, type Image,
 } from '../../src/index.ts'
@@ -236,4 +237,61 @@ it('every loss and every option of a task that a file names is that of the libra
   const [here, there] = [8, 0].map(i => takeRole({ channels: { rgba: 4, condition: 2 } }, seeded.task.seeds([1]), 'condition').toArray().subarray((i * 16 + i) * 2, (i * 16 + i) * 2 + 2)).map(v => [...v])
   expect([here, there]).toEqual([[0, 1], [0, 0]])
   expect(() => lessonOf(experimentOf('conditional', { targets: ['a', 'b'], cells: 'seed' }), spots)).toThrow('conditionalTask: cells is "seed"')
+})
+
+it('pictures that are pairs side by side give a half to the input and the other to the target', async () => {
+  await put('sides/x.png', greyPng(4, 1, [0, 51, 102, 255]))
+  const sides = { inputs: 'sides', outputs: 'sides', loss: 'mse' }
+  const [dark, light] = [[0, 0.2], [0.4, 1]].map(shades => shades.map(v => expect.closeTo(v, 6)))
+  const halves = async (half: string): Promise<number[][]> => {
+    const { inputs, outputs } = await read('imageToImage', { ...sides, half })
+    expect([inputs.shape, outputs.shape]).toEqual([[1, 2, 1], [1, 2, 1]])
+    return [...all(inputs), ...all(outputs)]
+  }
+  expect(await halves('left')).toEqual([dark, light])
+  expect(await halves('right')).toEqual([light, dark])
+  // The other half may have labels: shades of grey, each the number of a class.
+  await put('labelled/x.png', greyPng(4, 1, [9, 200, 0, 7]))
+  const labelled = await read('imageToImage', { inputs: 'labelled', outputs: 'labelled', half: 'left', loss: 'dice', labels: 'foreground' })
+  expect(all(labelled.outputs)).toEqual([[0, 1]])
+  await put('odd/x.png', greyPng(3, 1, [1, 2, 3]))
+  expect([
+    await refused(read('imageToImage', { inputs: 'odd', outputs: 'odd', half: 'left' })),
+    await refused(read('imageToImage', { inputs: 'seen.npy', outputs: 'seen.npy', half: 'left' })),
+  ]).toEqual([
+    'data: odd/x.png is 3×1, expected an even width, for two halves.',
+    'data: half is "left", expected null, for arrays, which are no pairs side by side (seen.npy).',
+  ])
+  expect(() => experimentOf('imageToImage', { ...sides, outputs: 'odd', half: 'left' })).toThrow('data.outputs is "odd", expected sides, as data.inputs, where data.half is left: each picture is a pair')
+})
+
+it('the folds of nnU-Net hold out the examples of their cases, named by what the stars stand for', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) {
+    await put(`nn/imagesTr/${name}_0000.npy`, npy([2, 2, 2], new Float32Array(8)))
+    await put(`nn/labelsTr/${name}.npy`, npy([2, 2, 2], new Uint8Array(8)))
+  }
+  const data = { inputs: 'nn/imagesTr/*_0000.npy', outputs: 'nn/labelsTr/*.npy', loss: 'dice' }
+  const held = async (folds: unknown, validate: Values): Promise<unknown> => {
+    await put('splits.json', JSON.stringify(folds))
+    const experiment = experimentOf('imageToImage', data, {}, { validate: { every: 1, splits: at('splits.json'), ...validate } })
+    return heldOut(experiment, lessonOf(experiment, await readTaskData(experiment, folder)))
+  }
+  const folds = [{ train: ['d', 'a'], val: ['b'] }, { train: ['c'], val: ['a', 'b'] }]
+  // Each file has two examples; a case that a fold leaves out is in neither part.
+  expect(await held(folds, { folds: 2, fold: 0 })).toEqual({ train: [0, 1, 6, 7], test: [2, 3] })
+  expect(await held(folds, { folds: 2, fold: 1 })).toEqual({ train: [4, 5], test: [0, 1, 2, 3] })
+  expect([
+    await refused(held(folds, {})), await refused(held([{ train: ['a'], val: [] }, folds[1]], { folds: 2 })),
+    await refused(held([{ train: ['a'], val: ['e'] }], { folds: 2 })),
+  ]).toMatchInlineSnapshot(`
+    [
+      "validate: folds is 5, expected 2, as splits.json has.",
+      "validate: fold is 0, expected one of splits.json with cases on either side.",
+      "splits: splits.json has the case "e" in fold 0, which is none of the 4 examples.",
+    ]
+  `)
+  const wrong = (task: TaskName, data: Values, validate: Values) => (): unknown => experimentOf(task, data, {}, { validate: { every: 1, splits: 'x.json', ...validate } })
+  expect(wrong('imageToImage', data, { split: 0.2 })).toThrow('validate.splits is "x.json", expected null beside a split or groups: it has the folds already')
+  expect(wrong('imageToImage', data, { groups: 'y.txt' })).toThrow('validate.splits is "x.json", expected null beside a split or groups')
+  expect(wrong('classification', { images: 'flowers' }, {})).toThrow('validate.splits is "x.json", expected null: only cases of imageToImage have names')
 })

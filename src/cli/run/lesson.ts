@@ -21,6 +21,7 @@ import { taskTrainer } from '../../nca/training/trainer.ts'
 import { readModel } from '../../node/model.ts'
 import { writePng } from '../../node/pictures/png.ts'
 import { pathsNamed } from '../../node/data/named.ts'
+import { readSplits } from '../../node/data/data-sets.ts'
 import { readGroups } from '../../node/data/groups.ts'
 import { readAutoencoderImages, readTaskData } from '../../node/data/task-data.ts'
 import { scope } from '../../tensor/lifetime.ts'
@@ -76,10 +77,11 @@ export async function firstParams({ rule, train: { from } }: RunConfig, backend:
   return params
 }
 
-/** The split into training and held-out examples; examples of a group, by the file of groups, stay together. */
+/** The split into training and held-out examples: of a file of splits, or drawn; examples of a group, by the file of groups, stay together. */
 export async function heldOut(experiment: Pick<Experiment, 'validate' | 'seed'>, lesson: Lesson): Promise<Split> {
-  const path = experiment.validate?.groups
-  return splitOf(experiment, lesson, path ? await readGroups(path) : undefined)
+  const { groups, splits } = experiment.validate ?? {}
+  const cut = splits ? await readSplits(splits, [...new Set(lesson.cases)]) : undefined
+  return splitOf(experiment, lesson, groups ? await readGroups(groups) : undefined, cut)
 }
 
 /** The number of steps after which results are judged: the middle of the trained range. */
@@ -150,7 +152,7 @@ export function classesOf({ classes = [] }: Lesson): string {
 
 /** The files and folders that an experiment names, if they exist; emoji are not files. */
 export function pathsOf({ data, train: { from }, validate }: Experiment): string[] {
-  return [...textsIn(data), ...textsIn({ from, groups: validate?.groups })].flatMap(pathsNamed)
+  return [...textsIn(data), ...textsIn({ from, groups: validate?.groups, splits: validate?.splits })].flatMap(pathsNamed)
 }
 
 /** All texts in data, at any depth; the paths that the data name are among them. */

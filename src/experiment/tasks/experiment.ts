@@ -44,6 +44,7 @@ export type DataOf = {
   readonly imageToImage: {
     readonly inputs: string | readonly string[]
     readonly outputs: string | readonly string[]
+    readonly half: 'left' | 'right' | null
     readonly loss: ImageLoss
     readonly labels: 'foreground' | readonly (number | readonly number[])[] | null
     readonly size: number | null
@@ -94,6 +95,8 @@ export type Validate = {
   readonly stratified: boolean
   /** A text file with a line for each example, the name of its group; a group is never split between folds. Null: no groups. */
   readonly groups: string | null
+  /** A `splits_final.json` of nnU-Net, whose folds are taken; null: folds are drawn. */
+  readonly splits: string | null
 }
 
 /** An experiment of any task except growing a single picture (for which there is `Config`). */
@@ -124,6 +127,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
   imageToImage: {
     inputs: { ...paths, about: 'A folder of pictures or of arrays (.nii, .nii.gz, .npy, .npz), files by a pattern with *, a list of files, one file, or an array of an .npz file, set.npz:images' },
     outputs: { ...paths, about: 'Their targets: files of the same names, or with the same text in place of the stars, or in the same order of a list' },
+    half: { ...orNull(oneOf(['left', 'right'])), default: null, about: 'Which half of each picture is the input, and the other the target, where outputs are the same pictures as inputs, pairs side by side (pix2pix); null: whole pictures' },
     loss: lossOf(Object.keys(imageLosses) as ImageLoss[], 'Distance of outputs from their targets; for values mse, l1, or ssim; depth: scale-invariant, of logarithms, where depths are above 0; for masks bce, dice, diceBce, focal; classes: cross-entropy with an output channel for each'),
     labels: {
       ...orNull(either<'foreground' | readonly (number | readonly number[])[]>(oneOf(['foreground']), list(either(wholeFrom(0), list(wholeFrom(0), 'labels', 1)), 'labels, or lists of labels', 1))),
@@ -180,8 +184,10 @@ const validateField = record<Validate>({
     fold: { ...either<number | 'all'>(wholeFrom(0), oneOf(['all'])), default: 0, about: 'The fold that is held out, from 0; all: each of them, in a separate run' },
     stratified: { ...flag, default: true, about: 'Whether the held-out examples have the classes in proportion' },
     groups: { ...orNull(text), default: null, about: 'A text file with a line for each example that names its group, a patient or a scene; all examples of a group are in one fold' },
+    splits: { ...orNull(text), default: null, about: 'A splits_final.json of nnU-Net, whose folds are taken; a case has the name of its files without their ending, or what the stars of a pattern stand for; null: folds are drawn' },
   },
-  together: ({ folds, fold, split, groups }, expect) => {
+  together: ({ folds, fold, split, groups, splits }, expect) => {
+    expect(splits === null || (split === null && groups === null), ['splits'], splits, 'null beside a split or groups: it has the folds already')
     expect(groups === null || split === null, ['groups'], groups, 'null where a share is held out: groups are kept together by folds')
     expect(fold === 'all' || fold < folds, ['fold'], fold, `a whole number from 0 to ${folds - 1}, or all`)
     expect(fold !== 'all' || split === null, ['split'], split, 'null, where each fold is held out in turn')
@@ -243,9 +249,14 @@ function tableOf<K extends TaskName>(type: K): Table {
       expect(reads || head === null, ['rule', 'head'], head, 'null where no loss is one of the head; only classification has one, data.loss: head')
       expect(!reads || head !== null, ['rule', 'head'], head, 'a head, of which data.loss is')
       if (type === 'latent') expectLatent(config as Pick<Experiment<'latent'>, 'rule' | 'data' | 'train'>, expect)
+      if (type === 'imageToImage') {
+        const { inputs, outputs, half } = data as DataOf['imageToImage']
+        expect(half === null || String(inputs) === String(outputs), ['data', 'outputs'], outputs, `${String(inputs)}, as data.inputs, where data.half is ${half}: each picture is a pair`)
+      }
       const carries = type === 'video' && (data as DataOf['video']).carry
       expect(!carries || config.train.pool > 0, ['train', 'pool'], config.train.pool, 'above 0 where data.carry is true: samples of the pool are carried on')
       expect(!carries || !config.validate?.groups, ['validate', 'groups'], config.validate?.groups, 'null where data.carry is true: the windows of a video are a group')
+      expect(type === 'imageToImage' || !config.validate?.splits, ['validate', 'splits'], config.validate?.splits, 'null: only cases of imageToImage have names')
       const by = judgedAs(type, (data as { readonly loss?: unknown }).loss), metric = config.validate?.metric
       const known = ['loss', ...(by === undefined ? [] : metricNames[by])]
       expect(metric === undefined || known.includes(metric), ['validate', 'metric'], metric, expectedOf(oneOfNames(known), metric))

@@ -45,8 +45,8 @@ export type TaskData = {
   readonly trajectory: readonly Image[]
   /** With the names of the classes, if the data are folders. */
   readonly classification: LabelledImages & { readonly classes?: readonly string[] }
-  /** With the file of each example, if files have several: the examples of a file stay in one fold. */
-  readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly groups?: readonly string[] }
+  /** With the case of each example, its name, and the file, if files have several: the examples of a file stay in one fold. */
+  readonly imageToImage: { readonly inputs: Examples; readonly outputs: Examples; readonly cases?: readonly string[]; readonly groups?: readonly string[] }
   readonly denoising: Examples
   readonly video: Examples
   /** The targets, and the pictures to begin from; and the trained autoencoder, by default an untrained one. */
@@ -66,6 +66,8 @@ export type Lesson = {
   readonly classes?: readonly string[]
   /** The group of each example, if some belong together: validation does not split a group. */
   readonly groups?: readonly string[]
+  /** The name of the case of each example, if they have names: a file of splits names them. */
+  readonly cases?: readonly string[]
   /** The metrics of results besides the loss, by name. */
   readonly measures: Readonly<Record<string, Measure>>
   /** The results of states `[n,h,w,c]` as amounts of foreground `[n,h,w,m]`, by which `uncertainty` compares runs. */
@@ -184,7 +186,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const one = (examples: Examples, id: number) => (): Tensor => pick(examples, [id], placement)
     return {
       task: imageToImageTask(rule, pairs, { ...placement, loss: losses[loss] }),
-      ...(pairs.groups && { groups: pairs.groups }),
+      ...(pairs.groups && { groups: pairs.groups }), ...(pairs.cases && { cases: pairs.cases }),
       measures: Object.fromEntries(Object.entries(measures).map(([name, measure]) => [name, measured(measure)])),
       told: x => toldOutput(loss, made(x)),
       wrong: (told, ids) => wrongOutput(loss)(told, wanted(ids, told)),

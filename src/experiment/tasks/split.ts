@@ -12,8 +12,12 @@ import type { Lesson } from './lesson.ts'
  * The examples for training, and those held out for validation: none without validation.
  *
  * @param groups the group of each example, if the experiment has groups (`readGroups` of `cellgrad/node`)
+ * @param cut the folds of its file of splits, if it has one (`readSplits`), in indices of the different names of `lesson.cases`
  */
-export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own }: Lesson, groups: readonly string[] | undefined = own): Split {
+export function splitOf(
+  { validate, seed }: Pick<Experiment, 'validate' | 'seed'>, { task, labels, groups: own, cases = [] }: Lesson,
+  groups: readonly string[] | undefined = own, cut?: readonly Split[],
+): Split {
   const n = task.examples
   if (!validate) return { train: Array.from({ length: n }, (_, i) => i), test: [] }
   const { split, folds, fold, stratified } = validate
@@ -24,6 +28,14 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
     return held
   }
   check(fold !== 'all', 'validate', 'fold', fold, 'the number of a fold, for one run')
+  if (cut) {
+    check(folds === cut.length, 'validate', 'folds', folds, `${cut.length}, as ${validate.splits} has`)
+    const names = [...new Set(cases)]
+    const of = (some: readonly number[]): number[] => examplesOf(cases, some.map(i => names[i]))
+    const { train, test } = cut[fold as number]
+    check(test.length > 0 && train.length > 0, 'validate', 'fold', fold, `one of ${validate.splits} with cases on either side`)
+    return { train: of(train), test: of(test) }
+  }
   check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
   const most = groups?.length === n ? new Set(groups).size : n
   check(most >= folds, 'validate', 'folds', folds, `at most the number of groups, ${most}, whose examples are in one fold: those of a file, or of validate.groups`)
@@ -34,10 +46,14 @@ export function splitOf({ validate, seed }: Pick<Experiment, 'validate' | 'seed'
 function splitGroups(k: Key, groups: readonly string[], share: number): Split {
   const names = [...new Set(groups)]
   const { test } = splitExamples(k, names.length, share)
-  const held = new Set(test.map(i => names[i]))
-  const isHeld = (id: number): boolean => held.has(groups[id])
-  const ids = groups.map((_, id) => id)
-  return { train: ids.filter(id => !isHeld(id)), test: ids.filter(isHeld) }
+  const held = new Set(test)
+  return { train: examplesOf(groups, names.filter((_, i) => !held.has(i))), test: examplesOf(groups, names.filter((_, i) => held.has(i))) }
+}
+
+/** The examples whose names, one for each, are among some. */
+function examplesOf(names: readonly string[], some: readonly string[]): number[] {
+  const wanted = new Set(some)
+  return names.flatMap((name, id) => (wanted.has(name) ? [id] : []))
 }
 
 /** A task restricted to some of its examples; if it carries states on, together with the examples that they become. */

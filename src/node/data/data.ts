@@ -200,17 +200,18 @@ export async function readSideBySide(folder: string, options: SideBySideOptions 
   const names = await listPictures('pairs', folder)
   if (names.length === 0) throw new Error(`pairs: ${folder} has no pictures.`)
   const images = await readAll('pairs', folder, names, { maxPixels })
-  const [{ width, height }] = images
-  if (width % 2 === 1) {
-    throw new Error(`pairs: ${join(folder, names[0])} is ${width}×${height}, expected an even width, for two halves.`)
-  }
-  const halves = ['left', 'right'].map(side => images.map(image => halfOf(image, side === 'left' ? 0 : width / 2)))
-  const [first, second] = inputs === 'left' ? halves : halves.toReversed()
-  return { inputs: first, targets: second, names }
+  const halves = (side: Half): Image[] => images.map((image, i) => halfOf(`pairs: ${join(folder, names[i])}`, image, side))
+  return { inputs: halves(inputs), targets: halves(otherHalf(inputs)), names }
 }
 
-/** Half of a picture, beginning with the column `from`. */
-function halfOf({ width, height, data }: Image, from: number): Image {
+export type Half = 'left' | 'right'
+
+export const otherHalf = (side: Half): Half => (side === 'left' ? 'right' : 'left')
+
+/** Half of a picture; throws, beginning with `where`, if its width is odd. */
+export function halfOf(where: string, { width, height, data }: Image, side: Half): Image {
+  if (width % 2 === 1) throw new Error(`${where} is ${width}×${height}, expected an even width, for two halves.`)
+  const from = side === 'left' ? 0 : width / 2
   const half = new Float32Array(data.length / 2), row = 2 * width
   for (let y = 0; y < height; y++) half.set(data.subarray(4 * (y * width + from), 4 * (y * width + from) + row), y * row)
   return { width: width / 2, height, data: half }

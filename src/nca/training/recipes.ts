@@ -55,7 +55,8 @@ const texture: Recipe = {
 
 /**
  * The conditional emoji of NCAtorch (Spitznagel & Keuper, "A New Kind of Network?", 2026) with its 3×3 convolution, for
- * five targets. The numbers of damaged and mutated samples are ours.
+ * five targets. The paper gives the steps; widths, batch and optimiser are those of its framework's configuration, the size of the
+ * pool is that of Growing NCA, and the numbers of damaged and mutated samples are ours.
  */
 const emoji: Recipe = {
   rule: defineRule({

@@ -3,6 +3,7 @@
  * the seconds per step, averaged over 3 steps, and the peak memory of the process in MB, as JSON. The cost does not depend on what
  * has been learned, so the rules are untrained; all cells live, in latents and in pixels.
  */
+import { readFile } from 'node:fs/promises'
 import {
   adam, defineRule, examplesOf, growingRule, growingTask, initAutoencoder, key, latentTask, tensor, taskTrainer, type DataRule, type Task,
 } from '../../src/index.ts'
@@ -31,5 +32,12 @@ for (let i = 0; i < rounds; i++) {
   ;({ state } = next)
 }
 const seconds = (performance.now() - began) / 1000 / rounds
-console.log(JSON.stringify({ seconds, megabytes: process.resourceUsage().maxRSS / 1024 }))
+console.log(JSON.stringify({ seconds, megabytes: await peak() }))
 process.exit(0)
+
+/** The peak memory of this process in MB. On Linux `maxRSS` is at least that of the process that started this one, so it is not used there. */
+async function peak(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS
+  return Number(kilobytes) / 1024
+}

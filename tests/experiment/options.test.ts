@@ -29,7 +29,7 @@ const training: Told<TrainerOptions> = {
 const running: Told<TrainOptions<never>> = {
   iterations: 'train.iterations', seed: 'seed', validation: 'validate',
   state: why('--resume goes on with a run'), best: why('so does it with the best of it'), onMetrics: why('--on-metrics names a module'), every: why('how often a program is told of a run'), signal: why('Ctrl-C ends a run'),
-  patience: why('it counts from where a run was resumed, which would then end elsewhere; validate.patience does not'),
+  patience: why('runs end by validate.patience, by examples that are not trained on'),
 }
 const judging: Told<Validation<never>> = { every: 'validate.every', measure: 'validate.metric', patience: 'validate.patience' }
 const folds: Told<FoldOptions> = { labels: 'validate.stratified', groups: 'validate.groups' }

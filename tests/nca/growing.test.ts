@@ -361,8 +361,30 @@ describe.each([['at once', () => defaultBackend], ['late', lateBackend]])('the d
     }), runs(10))
   })
 
+  it('that is resumed with its losses ends where its patience would have ended it', async () => {
+    const endOf = async (given: { iterations: number; state?: TrainerState<DataParams>; before?: readonly number[] }) => {
+      const { before, ...options } = given
+      const losses = [...before ?? []]
+      let state = options.state
+      const patience = { iterations: 2, least: 0.9, ...(before && { before }) }
+      for await (const progress of train(trainer, { seed: 1, ...options, patience })) {
+        losses.push(progress.loss)
+        state = progress.state
+      }
+      return { losses, state: state! }
+    }
+    const whole = await endOf({ iterations: 9 })
+    expect(whole.losses).toHaveLength(4)
+    for (let at = 1; at <= 4; at++) {
+      const { losses, state } = await endOf({ iterations: at })
+      const resumed = await endOf({ iterations: 9, state, before: losses })
+      expect([resumed.losses, await read(resumed.state)]).toEqual([whole.losses, await read(whole.state)])
+    }
+  })
+
   it('refuses a wrong patience', async () => {
     for (const [patience, sentence] of [
+      [{ iterations: 5, least: 0, before: [1, '2'] }, 'train: patience.before is [1, "2"], expected a list of numbers.'],
       [5, 'train: patience is 5, expected { iterations, least }.'],
       [{ iterations: 0, least: 0 }, 'train: patience.iterations is 0, expected a whole number > 0.'],
       [{ iterations: 5 }, 'train: patience.least is undefined, expected a number from 0 up to, not including, 1.'],

@@ -32,13 +32,15 @@ export type TrainOptions<S> = {
   signal?: AbortSignal
   /**
    * Early stopping: ends the run as soon as the mean loss of the last n iterations is not below (1 − `least`) times that of
-   * the n before them. Only iterations of this call count.
+   * the n before them.
    */
   patience?: {
     /** n > 0. */
     readonly iterations: number
     /** The fraction by which the loss must fall, in [0, 1). */
     readonly least: number
+    /** The losses before this call, the latest last; default none. With its last 2n, a resumed run ends where it would have. */
+    readonly before?: readonly number[]
   }
   /** How the run is validated, to keep the best parameters; default not at all. */
   validation?: Validation<ParamsIn<S>>
@@ -65,7 +67,7 @@ export type IterationMetrics = {
   readonly rate: number
   /** Seconds since `train` began. */
   readonly seconds: number
-  /** The result of the last validation; null before the first. */
+  /** The result of the last validation of this call; null before the first. */
   readonly validation: number | null
 }
 
@@ -80,7 +82,7 @@ const trainOptions = keysOf<TrainOptions<unknown>>({
   validation: later,
   best: { fits: x => x === null || isObject(x), expected: 'null or { iteration, value, params }' },
 })
-const patienceOptions = keysOf<NonNullable<TrainOptions<unknown>['patience']>>({ iterations: later, least: later })
+const patienceOptions = keysOf<NonNullable<TrainOptions<unknown>['patience']>>({ iterations: later, least: later, before: later })
 
 /**
  * What `train` yields. `state` is valid until the generator is resumed; `encodeModel` what you want to keep.
@@ -133,15 +135,17 @@ export async function* train<S extends { readonly iteration: number }>(
   check(isWhole(iterations), 'train', 'iterations', iterations, 'a whole number ≥ 0')
   checkValidation(validation, options.best)
   let judged: { value: number | null; best: Best<ParamsIn<S>> | null } = { value: null, best: options.best ?? null }
-  const losses: number[] = []
   const n = patience ? checkPatience(patience) : 0
+  /** With a patience, the last 2n. */
+  const losses = patience?.before?.slice(-2 * n) ?? []
   if (options.state !== undefined) checkGiven(trainer, options.state)
   let state = options.state ?? trainer.init(key(seed))
   let grads: unknown = null
   let drawn: Drawn | null = null
   const began = performance.now()
   let note = trainer.note?.() ?? null
-  const isOver = ({ iteration }: S): boolean => validation !== undefined && isExhausted(validation, iteration, judged.best)
+  const isOver = ({ iteration }: S): boolean => (validation !== undefined && isExhausted(validation, iteration, judged.best))
+    || (patience !== undefined && losses.length === 2 * n && stands(losses, patience.least))
   const goesOn = (given: S): boolean => given.iteration < iterations && !signal?.aborted && !isOver(given)
   /** Iterations in flight, from `state` on: one or, on a GPU, two, the second from the state of the first. */
   const underWay: Iteration<S>[] = goesOn(state) ? [begin(trainer, state)] : []
@@ -172,7 +176,7 @@ export async function* train<S extends { readonly iteration: number }>(
       await onMetrics?.(numbers)
       if (patience) losses.push(loss)
       if (losses.length > 2 * n) losses.shift()
-      const still = isOver(state) || (patience && losses.length === 2 * n && stands(losses, patience.least))
+      const still = isOver(state)
       if (state.iteration % every === 0 || state.iteration >= iterations || signal?.aborted || still) {
         yield { ...numbers, note, state, grads, drawn, best: judged.best }
         note = null
@@ -213,9 +217,10 @@ function checkFinite<S>(what: string, value: number, iteration: number, before: 
 /** The number of iterations of a patience. Throws where it is invalid. */
 function checkPatience(patience: NonNullable<TrainOptions<unknown>['patience']>): number {
   checkOptions('train', patience, patienceOptions)
-  const { iterations, least } = patience
+  const { iterations, least, before = [] } = patience
   check(isWhole(iterations, 1), 'train', 'patience.iterations', iterations, 'a whole number > 0')
   check(isNumber(least, 0) && least < 1, 'train', 'patience.least', least, 'a number from 0 up to, not including, 1')
+  check(Array.isArray(before) && before.every(loss => isNumber(loss)), 'train', 'patience.before', before, 'a list of numbers')
   return iterations
 }
 

@@ -100,18 +100,18 @@ export async function runTraining(
 
   async function save(): Promise<void> {
     await log.sync()
-    const provenance = {
+    const provenanceAt = (iteration: number): Readonly<Record<string, string>> => ({
       ...subject.provenance, cellgrad: version, seed: String(config.seed), steps: steps.join(' to '),
-      iterations: String(state.iteration), loss: String(recentLoss(log.metrics)),
-    }
+      iterations: String(iteration), loss: String(recentLoss(log.metrics.filter(metric => metric.iteration <= iteration))),
+    })
     if (best && best.iteration !== bestSaved) { // saved before the checkpoint, so that it is never behind it
-      const judged = { ...provenance, iterations: String(best.iteration), validation: String(best.value) }
+      const judged = { ...provenanceAt(best.iteration), validation: String(best.value) }
       await saveModel(join(folder, files.best), { ...own, params: best.params, provenance: judged })
       bestSaved = best.iteration
     }
     await saveCheckpoint(checkpoint, state, fma ? { fma } : {})
     saved = state.iteration
-    await saveModel(join(folder, files.model), { ...own, params: state.params, provenance })
+    await saveModel(join(folder, files.model), { ...own, params: state.params, provenance: provenanceAt(state.iteration) })
   }
 
   const display = showProgress(process.stdout, iterations, from, subject.target)
@@ -123,7 +123,10 @@ export async function runTraining(
   const draw = (): Promise<void> => (plain ? Promise.resolve() : subject.draw(state.params, log.metrics))
   /** Seconds of training in this process: so far, and up to the last replanning, from which the driver counts anew. */
   let [passed, before] = [0, 0]
-  const inAll = <T extends { readonly seconds: number }>(numbers: T): T => ({ ...numbers, seconds: before + numbers.seconds })
+  /** The numbers of an iteration, as if nothing had interrupted the run: its driver does not know what was before it. */
+  const inAll = <T extends IterationMetrics>(numbers: T): T => ({
+    ...numbers, seconds: before + numbers.seconds, validation: numbers.validation ?? log.metrics.at(-1)?.validation ?? null,
+  })
   const told = onMetrics && ((metrics: IterationMetrics) => onMetrics(inAll(metrics), { folder, config: run.config }))
 
   const isImpatient = (): boolean => validation !== undefined && isExhausted(validation, state.iteration, best)

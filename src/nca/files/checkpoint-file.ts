@@ -88,8 +88,9 @@ export function decodeCheckpoint<P = DataParams>(
     const unknown = Object.keys(more)[0]
     check(unknown === undefined, where, 'a part of the state', unknown, 'params, optimiser, pool, examples, critic, iteration and key')
     const pool = unpackPool(packed, where, backend, maxBytes)
-    // Only checkpoints with several examples have `examples`; older ones were written before there could be several.
-    const state = { params, optimiser, pool, examples: examples ?? pool.map(() => 0), iteration, key, ...(critic !== undefined && { critic }) }
+    // Only checkpoints with several examples have `examples`; older ones were written before there could be several. The order
+    // is that of the trainer, so that the same state is always written as the same bytes.
+    const state = { params, optimiser, pool, ...(critic !== undefined && { critic }), examples: examples ?? pool.map(() => 0), iteration, key }
     checkState(where, state)
     trainer?.check?.(state as TrainerState<P>, where)
     return { state: state as TrainerState<P>, metadata: rest }

@@ -68,7 +68,7 @@ train: { ${shared}, ${adam}, pool: 6, reseed: 1, ranked: none }`,
   latents: `task: latent
 data: { targets: [spot.png, a.png], size: 8, padding: 2, autoencoder: { images: photos, widths: [4, 6], code: { type: vq, entries: 8 }, iterations: 6, batch: 2 } }
 rule: { channels: { latent: 2, hidden: 2, condition: 2 }, frozen: [condition], ${perceive}, ${update} }
-train: { ${shared}, ${adam}, pool: 4, reseed: 1, mutated: 1 }`,
+train: { ${shared}, ${adam}, pool: 4, reseed: 1, mutated: 1, critic: { widths: [4], steps: 1, lossWeight: 1 } }`,
   'latents of a variational autoencoder': `task: latent
 data: { targets: [spot.png], from: [a.png], size: 8, padding: 2, autoencoder: { widths: [4, 6], code: { type: vae }, iterations: 6, batch: 2 } }
 rule: { channels: { latent: 2, hidden: 2 }, ${perceive}, ${update} }

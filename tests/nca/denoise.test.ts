@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adam, cascade, checkGrad, concat, conv, customRule, decodeCheckpoint, defineRule, denoise, denoisingTask, encodeCheckpoint, examplesOf, full, guided,
-  init, key, mlp, mul, normal, rollout, setChannels, subset, takeRole, taskTrainer, tensor, train, uniform, type DataParams, type Tensor, type TrainerState,
+  init, key, mapTree, mlp, mul, normal, rollout, setChannels, subset, takeRole, taskTrainer, tensor, train, uniform, type DataParams, type Tensor, type TrainerState,
 } from '../../src/index.ts'
 import { fromNoise } from '../../src/nca/tasks/denoise.ts'
 import { drawBatch } from '../../src/nca/training/batch.ts'
@@ -53,6 +53,49 @@ describe('the seed of a denoising task', () => {
     checkGrad((p: DataParams) => task.loss(rollout(smooth, p, task.seeds([2], key(1)), key(2), { steps: 2 }), [2], key(0)), params)
     const x = task.seeds([0, 3], key(5)), wanted = [0, 3].map(id => mean(Array.from(images.of(id), v => v * v)))
     numbers(task.loss(x, [0, 3], key(0))).forEach((v, i) => expect(v).toBeCloseTo(wanted[i], 10))
+  })
+})
+
+describe('the pool of a denoising task', () => {
+  // With the same image everywhere, states differ only by their noise and level.
+  const images = examplesOf(new Float32Array(130 * 4).fill(0.5), [2, 2, 1])
+  const options = { rule, task: denoisingTask(rule, images), batch: 4, steps: [1, 3], optimiser: adam(), pool: 130, ranked: 'none' } as const
+  type State = TrainerState<DataParams>
+  const inputs = ({ pool }: State): string[] => pool.map(slot => Array.from(slot.toArray()).filter((_, i) => i % 9 < 2).join())
+
+  it('begins with different noise for every example, and for every key', () => {
+    const states = [1, 2].map(n => taskTrainer(options).init(key(n)))
+    expect(new Set(states.flatMap(inputs)).size).toBe(260)
+    const levels = inputs(states[0]).map(one => Number(one.split(',')[1]))
+    expect(new Set(levels).size).toBe(130)
+    expect(Math.abs(mean(levels) - 0.5)).toBeLessThan(0.08)
+  })
+
+  it('keeps the noise of a sample until it begins anew, and is the same when a run was interrupted', async () => {
+    const trainer = taskTrainer({ ...options, reseed: 1 })
+    const go = (n: number, from: State): State => Array.from({ length: n }).reduce<State>(state => trainer.step(state).state, from)
+    const states = [trainer.init(key(3))]
+    for (let i = 0; i < 5; i++) {
+      states.push(go(1, states[i]))
+      const [before, after] = states.slice(-2).map(inputs)
+      const anew = after.filter((one, slot) => one !== before[slot])
+      expect(anew).toHaveLength(1)
+      expect(before).not.toContain(anew[0])
+    }
+    const { state: half } = decodeCheckpoint<DataParams>(await encodeCheckpoint(states[2]))
+    expect(await encodeCheckpoint(go(3, half))).toEqual(await encodeCheckpoint(states[5]))
+  })
+
+  it('has new noise in place of states that are not finite, in every iteration and each of its batches', () => {
+    const params = mapTree(init(rule, key(0)), p => mul(p as Tensor, NaN))
+    const trainer = taskTrainer({ ...options, task: denoisingTask(rule, subset(images, [0, 1, 2, 3])), params, pool: 4, accumulate: 2 })
+    let state = trainer.init(key(4))
+    const seen = new Set<string>()
+    for (let i = 0; i < 4; i++) {
+      inputs(state).forEach(one => seen.add(one))
+      ;({ state } = trainer.step(state))
+    }
+    expect(seen.size).toBe(16)
   })
 })
 

@@ -69,7 +69,7 @@ it('learns from samples of which some have no condition, drawn anew in every ite
   const examples = Array.from({ length: 8 }, (_, i) => i % 2)
   let [dropped, seen] = [0, 0]
   fc.assert(fc.property(fc.nat(2 ** 31), fc.boolean(), (n, pooled) => {
-    const pool = pooled ? firstPool(all, examples) : []
+    const pool = pooled ? firstPool(all, examples, key(0)) : []
     const keys = { slots: key(n), damage: key(n + 1), loss: key(n + 2) }
     const batch = drawBatch(all, { pool, examples, iteration: 0 }, keys)
     const plain = drawBatch({ ...all, dropped: 0 }, { pool, examples, iteration: 0 }, keys)
@@ -88,7 +88,7 @@ it('learns from samples of which some have no condition, drawn anew in every ite
   // A dropped condition is there again when the sample is drawn with its condition.
   const blind = { ...all, dropped: 1 - 1e-12 }
   const keys = { slots: key(1), damage: key(2), loss: key(3) }
-  const first = drawBatch(blind, { pool: firstPool(all, examples), examples, iteration: 0 }, keys)
+  const first = drawBatch(blind, { pool: firstPool(all, examples, key(0)), examples, iteration: 0 }, keys)
   expect(takeRole(rule, first.x, 'condition').toArray().every(v => v === 0)).toBe(true)
 })
 

@@ -316,7 +316,7 @@ describe('the pool', () => {
   it('starts with the seed of each slot, in memory once for each example', () => {
     for (const [examples, pool] of [[100, 130], [100, 70], [65, 65], [1, 5]]) {
       const order = Array.from({ length: pool }, (_, slot) => slot % examples)
-      const slots = firstPool(complete('test', options({ task: taskOf(examples), pool, ranked: 'none' })), order)
+      const slots = firstPool(complete('test', options({ task: taskOf(examples), pool, ranked: 'none' })), order, key(0))
       slots.forEach((slot, i) => expect([...slot.toArray()]).toEqual([...Float32Array.from(seedOf(order[i]))]))
       expect(new Set(slots).size).toBe(Math.min(examples, pool))
       const state = taskTrainer(options({ task: taskOf(examples), pool, ranked: 'none' })).init(key(0))

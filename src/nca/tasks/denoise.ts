@@ -54,7 +54,9 @@ const denoisingOptions = keysOf<DenoisingOptions>({
 })
 
 /**
- * The task of predicting images from noisy ones.
+ * The task of predicting images from noisy ones. Noise and level are drawn for each seed. Those of a sample of a pool stay the same
+ * until it begins anew or is mutated (with `dropped` they are drawn in each iteration): so the rule also learns to keep its
+ * prediction for more steps. All slots of an image begin with the same ones.
  *
  * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the noisy image and of the output; numbers should be
  *   roughly in [−1, 1], on the scale of the noise

@@ -19,15 +19,15 @@ import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
 import { poolRatioAt, type Complete } from './trainer-options.ts'
 
-/** A pool in which each slot is the seed of its example. */
-export function firstPool<R extends Rule>({ task }: Complete<R>, examples: readonly number[]): Pool {
+/** A pool in which each slot is the seed of its example, the same for all slots of an example. Random seeds follow from k. */
+export function firstPool<R extends Rule>({ task }: Complete<R>, examples: readonly number[], k: Key): Pool {
   if (examples.length === 0) return []
   const state = (seeds: Tensor, i: number): Tensor =>
     reshape(slice(seeds, [i, ...seeds.shape.slice(1).map(() => 0)], [1, ...seeds.shape.slice(1)]), seeds.shape.slice(1))
   const different = examples.slice(0, task.examples)
   const pools = Array.from({ length: Math.ceil(different.length / 64) }, (_, n) => scope(() => {
     const ids = different.slice(64 * n, 64 * (n + 1))
-    const seeds = task.seeds(ids)
+    const seeds = task.seeds(ids, foldIn(k, n))
     return ids.flatMap((_, i) => makePool(state(seeds, i), 1))
   })).flat()
   return examples.map(example => pools[example])

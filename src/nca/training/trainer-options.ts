@@ -20,8 +20,8 @@ import { expectTrainable, trainableField, type Trainable } from './trainable.ts'
 export type Task = {
   readonly examples: number
   /**
-   * The first states of examples, `[n,h,w,c]`. Randomness comes from the key, a different one in each iteration; without a key,
-   * where only the shape matters, they may be arbitrary.
+   * The first states of examples, `[n,h,w,c]`. Randomness comes from the key; a trainer gives one, always a different one, for all
+   * states that it learns from. Without a key they are the same every time.
    */
   readonly seeds: (examples: readonly number[], key?: Key) => Tensor
   /** The frozen role that `dropped` empties; absent: all frozen roles. */

@@ -119,8 +119,8 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       check(count > 0, 'trainer', 'trainable', options.trainable, 'the beginning of the path of a parameter')
       const examples = Array.from({ length: options.pool }, (_, slot) => slot % task.examples)
       return {
-        params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples), ...firstCritic(foldIn(k, 2)),
-        examples, iteration: 0, key: split(k)[1],
+        params, optimiser: initOptimiser(optimiser, own), pool: firstPool(options, examples, foldIn(k, 3)),
+        ...firstCritic(foldIn(k, 2)), examples, iteration: 0, key: split(k)[1],
       }
     }, 'init()')
   }
@@ -144,7 +144,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     const plan = plannedAt(options.pace, state.iteration)
     const drawn = drawBatch(options, { ...state, iteration: plan }, { slots, damage, loss: kLoss, seeds: foldIn(slots, 5) })
     const [least, end] = rolloutLengths(options, plan)
-    return { drawn, kSteps, kFire, kLoss, least, steps: drawInteger(kSteps, least, end) }
+    return { drawn, kSteps, kFire, kLoss, kAnew: foldIn(k, 2 ** 31 - 1), least, steps: drawInteger(kSteps, least, end) }
   }
 
   /** The state with the critic after its training steps, and the distance from the last of them. */
@@ -169,7 +169,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
     return scope(() => {
       const k = foldIn(state.key, state.iteration)
       // the numbers 0 to 3 are those of `split`
-      const { drawn, kSteps, kFire, kLoss, least, steps } = begin(state, part === 0 ? k : foldIn(k, 3 + part))
+      const { drawn, kSteps, kFire, kLoss, kAnew, least, steps } = begin(state, part === 0 ? k : foldIn(k, 3 + part))
       const { readouts } = options
       const others = typeof readouts === 'number'
         ? Array.from({ length: readouts - 1 }, (_, i) => drawInteger(foldIn(kSteps, i + 1), least, steps + 1))
@@ -190,7 +190,7 @@ export function taskTrainer<R extends Rule>(given: TrainerOptions<R>): Trainer<T
       const examples = [...state.examples]
       to.forEach((slot, i) => { examples[slot] = becoming[i] })
       return {
-        state: { ...state, pool: writeBack(state.pool, to, soundOr(rule, x, () => task.seeds(becoming))), examples },
+        state: { ...state, pool: writeBack(state.pool, to, soundOr(rule, x, () => task.seeds(becoming, kAnew))), examples },
         loss, grads, steps,
         drawn: { slots: to, fates: drawn.fates! },
       }

@@ -177,15 +177,20 @@ describe('classification', () => {
 
   it('judges a state with NaN, except in cells that do not count, which have no gradient', () => {
     const data = { ...examplesOf(new Float32Array([1, 0]), [1, 2, 1]), labels: [1] }
-    for (const loss of ['mse', 'cells', 'image'] as const) {
+    for (const loss of ['mse', 'mean', 'cells', 'image'] as const) {
       const all = defineRule({ channels: { image: 1, classes: 2 }, frozen: ['image'], perceive, update })
       const state = (seen: number): Tensor => tensor([seen, 1, 2, 0, NaN, NaN], { shape: [1, 1, 2, 3] })
       const worth = (rule: DataRule, x: Tensor): Tensor => classificationTask(rule, data, { loss }).loss(x, [0], key(0))
       expect(worth(all, state(1)).toArray()[0]).toBeNaN()
       expect(worth(all, state(NaN)).toArray()[0]).toBeNaN()
       const some = defineRule({ ...all, inputMask: { channel: 0, above: 0.1 } })
-      expect(worth(some, state(1)).toArray()[0]).toBeLessThan(3)
-      expect([...grad((x: Tensor) => sum(worth(some, x)))(state(1)).toArray()].slice(3)).toEqual([0, 0, 0])
+      const hidden = [...grad((x: Tensor) => sum(worth(some, x)))(state(1)).toArray()].slice(3)
+      // Equation 7 has no mask: all cells count, even those that see nothing.
+      if (loss === 'mean') expect([worth(some, state(1)).toArray()[0], ...hidden]).toEqual([NaN, 0, NaN, NaN])
+      else {
+        expect(worth(some, state(1)).toArray()[0]).toBeLessThan(3)
+        expect(hidden).toEqual([0, 0, 0])
+      }
     }
   })
 

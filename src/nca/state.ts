@@ -7,7 +7,8 @@
  * gives it an orientation (Mordvintsev, Randazzo & Fouts, "Growing Isotropic Neural Cellular Automata", ALIFE 2022).
  */
 import { refuse, requireTensor } from '../tensor/op.ts'
-import { check, checkKind, checkOptions, isObject, isWhole, keysOf, later, oneOfNames, wholeFrom } from '../backends/options.ts'
+import { check, checkKind, checkOptions, isObject, isWhole, keysOf, later, oneOfNames, wholeFrom, type Options } from '../backends/options.ts'
+import { scope } from '../tensor/lifetime.ts'
 import { where } from '../tensor/ops/compare.ts'
 import { concat, splitAxis } from '../tensor/ops/concat.ts'
 import { slice } from '../tensor/ops/pad-slice.ts'
@@ -111,10 +112,15 @@ export type SeedOptions = Placement & {
   values?: Readonly<Record<string, Tensor>>
 }
 
+/** Where the living cells of seeds are: an option of every task that grows from some. */
+export type SeedCells = Pick<SeedOptions, 'at'>
+
 // The sizes, the channel and the cell are checked below, against the grid of the rule.
 const seedOptions = keysOf<SeedOptions>({
   depth: later, height: later, width: later, batch: wholeFrom(1), from: later, at: later, values: later, ...placementKinds,
 })
+
+export const seedCells: Options = keysOf<SeedCells>({ at: later })
 
 /** The axes of a volume; planes and lines have the last ones of them. */
 const axes = [['depth', 'slice'], ['height', 'row'], ['width', 'column']] as const
@@ -174,4 +180,19 @@ export function seed(rule: { channels: Channels; grid?: 1 | 2 | 3 }, options: Se
   const x = tensor(ones, { ...on, shape: [batch, ...shape, channels] })
   if (values === undefined) return x
   return where(tensor(isLiving, { backend: on.backend, shape: [...shape, 1] }), written('seed', rule, x, values), x)
+}
+
+/**
+ * From a number n to n seeds on the grid of images `[…,h,w,m]`, with values by role.
+ *
+ * @throws here, not with the first batch, where `at` does not fit the grid
+ * @internal
+ */
+export function seedsFor(
+  rule: Parameters<typeof seed>[0], { shape, dtype, backend }: Tensor, { at }: SeedCells,
+): (batch: number, values?: SeedOptions['values']) => Tensor {
+  const [height, width] = shape.slice(-3)
+  const seeds: ReturnType<typeof seedsFor> = (batch, values) => seed(rule, { height, width, batch, dtype, backend, at, values })
+  if (at !== undefined) scope(() => { seeds(1) })
+  return seeds
 }

@@ -51,7 +51,8 @@ it('describes every rule and every training, for every task, and is the same whe
   fc.assert(fc.property(rules, trainings, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (any, drawn, task, fold) => {
     const rule = fitting(any, task)
     // A list of readouts must lie within the shortest rollout, which is drawn together with it.
-    const options = { ...drawn, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
+    const overflow = fold === null || drawn.critic?.lossWeight === 0 ? null : { weight: fold + 0.5, ranges: { [Object.keys(rule.channels)[0]]: [-1, fold] } }
+    const options = { ...drawn, overflow, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
     const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }
     const config = made({ task, data: data[task], rule, train, validate }) as Experiment
@@ -217,9 +218,9 @@ it('a task over some of its examples is the same task: each of them is judged as
   fc.assert(fc.property(fc.integer({ min: 1, max: 9 }).chain(n => fc.tuple(fc.constant(n), fc.subarray(Array.from({ length: n }, (_, i) => i), { minLength: 1 }))), ([n, ids]) => {
     const said: unknown[] = []
     const note = (...args: unknown[]): never => { said.push(args); return undefined as never }
-    const whole: Task = { examples: n, readouts: 3, seeds: some => note(some), loss: (_x, some, _k, readout) => note(some, readout) }
+    const whole: Task = { examples: n, readouts: 3, condition: 'a', kind: id => `a${id}`, seeds: some => note(some), loss: (_x, some, _k, readout) => note(some, readout) }
     const part = taskOn(whole, ids)
-    expect([part.examples, part.readouts]).toEqual([ids.length, 3])
+    expect([part.examples, part.readouts, part.condition, ...ids.map((_, i) => part.kind!(i))]).toEqual([ids.length, 3, 'a', ...ids.map(id => `a${id}`)])
     part.seeds([ids.length - 1, 0])
     part.loss(undefined as never, [0], undefined as never, 2)
     expect(said).toEqual([[[ids.at(-1), ids[0]]], [[ids[0]], 2]])

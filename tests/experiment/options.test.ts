@@ -7,7 +7,7 @@ import { runSchema, taskNames, type TaskName } from '../../src/experiment/index.
 import type { Json } from '../../src/backends/options.ts'
 import * as library from '../../src/index.ts'
 import type {
-  AutoencoderTrainerOptions, ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, LatentTaskOptions, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions,
+  AutoencoderTrainerOptions, ClassificationOptions, ConditionalOptions, DenoisingOptions, FoldOptions, GrowingOptions, LatentTaskOptions, SeedCells, TextureOptions, TrainerOptions, TrainOptions, TranslationOptions,
   Validation, VideoOptions,
 } from '../../src/index.ts'
 
@@ -24,7 +24,7 @@ const training: Told<TrainerOptions> = {
   write: 'train.write', fromPool: 'train.fromPool', reseed: 'train.reseed', damaged: 'train.damaged', damage: 'train.damage',
   ranked: 'train.ranked', mutated: 'train.mutated', dropped: 'train.dropped', perturbAfter: 'train.perturbAfter', optimiser: 'train.optimiser',
   normalise: 'train.normalise', clip: 'train.clip', accumulate: 'train.accumulate', trainable: 'train.trainable', params: 'train.from',
-  warmUp: 'train.warmUp', pace: 'train.pace', critic: 'train.critic', cascade: 'train.cascade',
+  warmUp: 'train.warmUp', pace: 'train.pace', critic: 'train.critic', cascade: 'train.cascade', overflow: 'train.overflow',
 }
 const running: Told<TrainOptions<never>> = {
   iterations: 'train.iterations', seed: 'seed', validation: 'validate',
@@ -34,14 +34,15 @@ const running: Told<TrainOptions<never>> = {
 const judging: Told<Validation<never>> = { every: 'validate.every', measure: 'validate.metric', patience: 'validate.patience' }
 const folds: Told<FoldOptions> = { labels: 'validate.stratified', groups: 'validate.groups' }
 const translating: Told<TranslationOptions> = { ...place, input: ownRole, output: ownRole, loss: 'data.loss' }
-const { batch: _batch, rule: _rule, ...growing }: Told<Omit<GrowingOptions, 'target'>> = training
+const cells: Told<SeedCells> = { at: why('a model is played from one cell, unless its file has examples of first states') }
+const { batch: _batch, rule: _rule, ...growing }: Told<Omit<GrowingOptions, 'target' | 'at'>> = training
 
 const tasks: Readonly<Record<TaskName | 'growing', Readonly<Record<string, string | Why>>>> = {
-  growing: { ...growing, target: 'data.target' } satisfies Partial<Told<GrowingOptions>>,
+  growing: { ...growing, ...cells, target: 'data.target' } satisfies Partial<Told<GrowingOptions>>,
   conditional: {
-    role: ownRole, cells: 'data.cells', codes: why('a tensor; a target has its own channel'), loss: 'data.loss',
+    ...cells, role: ownRole, cells: 'data.cells', codes: why('a tensor; a target has its own channel'), loss: 'data.loss',
   } satisfies Told<ConditionalOptions>,
-  trajectory: {},
+  trajectory: cells,
   classification: { ...place, image: ownRole, classes: ownRole, loss: 'data.loss' } satisfies Told<ClassificationOptions>,
   imageToImage: translating,
   denoising: { ...place, noisy: ownRole, level: ownRole, output: ownRole, condition: why('files have images without labels'), codes: why('tensors of conditions') } satisfies Told<DenoisingOptions>,

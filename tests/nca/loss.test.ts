@@ -57,6 +57,7 @@ describe('mse, l1 and overflow', () => {
       check(z => mse(z, y), x)
       check(z => l1(z, y), x)
       check(z => overflow(z, -0.5, 1), x)
+      check(z => roleOverflow(rule, z, { rgb: [0, 0.5], hidden: [-1, 1] }), state)
     }))
   })
 

@@ -4,11 +4,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, grad, growingTask,
+  adam, add, checkGrad, classificationTask, colours, conditionalTask, conv, defineRule, examplesOf, eye, gather, grad, growingTask, growingTrainer,
   imageToImageTask, init, key, l1, mapTree, mlp, patchTransport, rollout, splitExamples, sum, taskTrainer, tensor,
-  textureTask, train, uniform, videoTask, zeros, type DataRule, type Examples, type Task, type Tensor,
+  textureTask, train, trajectoryTask, uniform, videoTask, zeros, type DataRule, type Examples, type Task, type Tensor,
   type TrainerOptions,
 } from '../../src/index.ts'
+import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
+import { complete } from '../../src/nca/training/trainer-options.ts'
 import { foldIn } from '../../src/tensor/key.ts'
 import { normal } from '../../src/tensor/ops/random.ts'
 import { sentence } from '../tensor/values.ts'
@@ -68,7 +70,58 @@ describe('growing', () => {
   })
 })
 
+describe('tasks that grow from living cells', () => {
+  const rule = defineRule({ channels: { rgba: 4, hidden: 1, goal: 2 }, frozen: ['goal'], perceive, update })
+  const makers = {
+    growingTask: (h: number, w: number, options: object) => growingTask(rule, draw(1, [h, w, 4]), options),
+    trajectoryTask: (h: number, w: number, options: object) => trajectoryTask(rule, draw(1, [3, h, w, 4]), options),
+    conditionalTask: (h: number, w: number, options: object) => conditionalTask(rule, draw(1, [2, h, w, 4]), { role: 'goal', ...options }),
+  }
+
+  it.each(Object.entries(makers))('%s begins with these, one or several', (name, make) => {
+    const scenes = fc.tuple(upTo(4), upTo(5)).chain(([h, w]) => fc.record({
+      h: fc.constant(h), w: fc.constant(w), cells: fc.array(fc.tuple(fc.nat(h - 1), fc.nat(w - 1)), { minLength: 1, maxLength: 3 }),
+    }))
+    fc.assert(fc.property(scenes, fc.boolean(), ({ h, w, cells }, several) => {
+      const living = several ? cells : cells.slice(0, 1), ids = [0, 0]
+      expectSeeds(make(h, w, { at: several ? cells : cells[0] }), ids, [h, w, 7], (_b, i, j, c) => {
+        if (name === 'conditionalTask' && c >= 5) return +(c === 5)
+        return +(c >= 3 && living.some(([y, x]) => y === i && x === j))
+      })
+    }))
+  })
+
+  it.each(Object.entries(makers))('%s refuses cells outside of its grid, and misspelt options, at once', (name, make) => {
+    expect(sentence(() => make(3, 4, { at: [3, 0] }))).toBe('seed: cell (3, 0) is outside of a grid of 3×4 cells.')
+    expect(sentence(() => make(3, 4, { at: [[1, 2], [1]] }))).toBe('seed: at[1] is [1], expected two whole numbers, [row, column].')
+    expect(sentence(() => make(3, 4, { living: [1, 2] }))).toContain(`${name}: there is no option "living"; `)
+  })
+
+  it('growingTrainer takes them too', () => {
+    const options = { rule, target: tensor(new Float32Array(24).fill(1), { shape: [2, 3, 4] }), batch: 1, steps: [1, 2], optimiser: adam(), pool: 1 } as const
+    const [slot] = growingTrainer({ ...options, at: [[0, 0], [1, 2]] }).init(key(0)).pool
+    expect([...slot.toArray()].filter((_, i) => i % 7 === 3)).toEqual([1, 0, 0, 0, 0, 1])
+    expect(sentence(() => growingTrainer({ ...options, at: [2, 0] }))).toBe('seed: cell (2, 0) is outside of a grid of 2×3 cells.')
+  })
+})
+
 describe('conditional growing', () => {
+  it('says which targets share a condition, so that a mutation always changes it', () => {
+    const rule = defineRule({ channels: { rgba: 4, hidden: 1, condition: 3 }, frozen: ['condition'], perceive, update })
+    const labelled = fc.array(fc.nat(2), { minLength: 4, maxLength: 9 }).filter(labels => new Set(labels).size > 1)
+    fc.assert(fc.property(labelled, fc.nat(2 ** 31), (labels, n) => {
+      const codes = gather(eye(3), labels, 0), k = labels.length
+      const task = conditionalTask(rule, zeros([k, 2, 2, 4]), { codes })
+      labels.forEach((label, i) => expect(task.kind!(i) === task.kind!(0)).toBe(label === labels[0]))
+      const all = complete('test', { rule, task, batch: 4, steps: [1, 2], optimiser: adam(), pool: k, mutated: 4 })
+      const examples = labels.map((_, i) => i)
+      const { x, slots } = drawBatch(all, { pool: firstPool(all, examples, key(0)), examples, iteration: 0 }, { slots: key(n), damage: key(1), loss: key(2) })
+      const at = reader(x)
+      slots.forEach((slot, i) => expect(at(i, 1, 0, 5 + labels[slot])).toBe(0))
+    }))
+    expect(conditionalTask(rule, zeros([3, 2, 2, 4])).kind).toBeUndefined()
+  })
+
   it('has the condition in all cells of the seed, and is compared with its target', () => {
     fc.assert(fc.property(sizes, fc.boolean(), ({ k, h, w, n, ids }, own) => {
       // A role of another name, among the others, with codes of their own; or unit vectors.
@@ -316,6 +369,20 @@ describe('texture', () => {
     }))
   })
 
+  it('has a range for each role, if there are any', () => {
+    const rule = defineRule({ channels: { rgb: 3, hidden: 2 }, perceive, update })
+    const how = { size: 2, levels: 1, projections: 4 }
+    fc.assert(fc.property(fc.nat(2 ** 31), fc.double({ min: -1, max: 1, noNaN: true }), (n, low) => {
+      const texture = draw(n, [4, 4, 3]), x = uniform(key(n + 1), [1, 4, 4, 5], { low: -2, high: 2, dtype: 'float64' })
+      const of = (options: object): number => textureTask(rule, texture, { ...how, ...options }).loss(x, [0], key(2)).toArray()[0]
+      const at = reader(x), gap = patchTransport(colours(x), texture, key(2), how).toArray()[0]
+      const beyond = (from: number, to: number, a: number, b: number): number => mean(places(4, 4, to - from).map(
+        ([i, j, c]) => Math.max(0, a - at(0, i, j, from + c), at(0, i, j, from + c) - b)))
+      expect(of({ ranges: { hidden: [low, 1.5] } })).toBeCloseTo(gap + beyond(3, 5, low, 1.5), 10)
+      expect(of({ ranges: { hidden: [low, 1.5], rgb: [-0.5, 0.5] } })).toBeCloseTo(gap + beyond(3, 5, low, 1.5) + beyond(0, 3, -0.5, 0.5), 10)
+    }))
+  })
+
   it('says what does not fit', () => {
     const rule = defineRule({ channels: { rgb: 3, hidden: 2 }, perceive, update })
     const lib = textureTask as unknown as (...args: unknown[]) => Task
@@ -324,12 +391,18 @@ describe('texture', () => {
       () => lib(rule, zeros([8, 8, 3]), { grid: 8 }),
       () => lib(rule, zeros([8, 8, 3]), { grid: [8, 0] }),
       () => lib(rule, zeros([8, 8, 3]), { patches: 5 }),
+      () => lib(rule, zeros([8, 8, 3]), { ranges: {} }),
+      () => lib(rule, zeros([8, 8, 3]), { ranges: { rgb: [1, 0] } }),
+      () => lib(rule, zeros([8, 8, 3]), { ranges: { rgba: [0, 1] } }),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
         "textureTask: the texture must be [h,w,3]; texture [8,8,4]. takeChannels(image, 0, 3) leaves alpha out.",
         "textureTask: grid is 8, expected two whole numbers > 0, rows and columns.",
         "textureTask: grid is [8, 0], expected two whole numbers > 0, rows and columns.",
         "textureTask: there is no option "patches"; there are ranges, grid, projections, size, levels.",
+        "textureTask: ranges is {}, expected a range for each of some roles, like { rgb: [0, 1] }.",
+        "textureTask: ranges.rgb is [1, 0], expected two numbers, the first at most the second.",
+        "rule: the role is "rgba", expected one of rgb, hidden; did you mean "rgb"?",
       ]
     `)
   })

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import {
   adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full, init, key,
   mean, mlp, mul, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor, train,
-  trainablePaths, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Task, type Trainable,
+  trainablePaths, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Overflow, type Task, type Trainable,
   type Trainer, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
 import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
@@ -272,6 +272,24 @@ describe('a batch from the pool', () => {
     expect([...met.mutated].sort()).toEqual([1, 2, 3, 4])
   })
 
+  it('mutates only into examples of other kinds, where some are of one kind, and into each of those', () => {
+    for (const kinds of [[0, 1, 0, 2, 1, 1], ['a', 'b', 'b', 'b', 'b', 'b']]) {
+      const met = kinds.map(() => new Set<number>())
+      const task = { ...taskOf(6), kind: (id: number) => kinds[id] }
+      const all = complete('test', options({ task, pool: 6, mutated: 4 }))
+      const examples = [0, 1, 2, 3, 4, 5], pool = firstPool(all, examples, key(0))
+      fc.assert(fc.property(fc.nat(2 ** 31), n => {
+        const { slots, examples: ids, x } = drawBatch(all, { pool, examples, iteration: 0 }, { slots: key(n), damage: key(1), loss: key(2) })
+        slots.forEach((id, i) => {
+          expect(kinds[ids[i]]).not.toBe(kinds[id])
+          met[id].add(ids[i])
+          expect(samples(x)[i].filter((_, j) => isCode(j))).toEqual(seedOf(ids[i]).filter((_, j) => isCode(j)))
+        })
+      }), { numRuns: 100 })
+      met.forEach((ids, id) => expect([...ids].sort()).toEqual(examples.filter(other => kinds[other] !== kinds[id])))
+    }
+  })
+
   it('takes a sample with the loss NaN as the worst: it begins anew and is not damaged', () => {
     fc.assert(fc.property(fc.nat(2 ** 31), fc.integer({ min: 0, max: 3 }), (n, at) => {
       const task = { ...taskOf(1), loss: (x: Tensor) => perSample(x) }
@@ -459,6 +477,51 @@ describe('states that are judged', () => {
   })
 })
 
+describe('overflow', () => {
+  it('adds the weighted mean distance from the range of each role to the loss of every readout, with its gradient', () => {
+    const wide = customRule({
+      channels: { rgba: 4, code: 2, hidden: 1 }, init: () => ({ k: full([1], 2) }), step: (p: { k: Tensor }, x) => mul(x, p.k),
+    })
+    const bounds = fc.tuple(fc.double({ min: -2, max: 2, noNaN: true }), fc.double({ min: 0, max: 3, noNaN: true }))
+      .map(([low, size]) => [low, low + size] as const)
+    const weights = fc.option(fc.double({ min: 0.1, max: 5, noNaN: true }), { nil: undefined })
+    fc.assert(fc.property(weights, bounds, fc.option(bounds), fc.nat(2 ** 31), (weight, rgba, hidden, n) => {
+      const ranges = { rgba, ...(hidden && { hidden }) }
+      const run = (more: { task: Task; overflow?: Overflow }): number[] => {
+        const trainer = taskTrainer({ rule: wide, readouts: [1, 2], batch: 4, steps: [2, 4], optimiser: sgd({ rate: 1 }), ...more })
+        const { metrics: { loss, grads } } = trainer.step(trainer.init(key(n)))
+        return [loss, (grads as { k: Tensor }).k].map(one => one.toArray()[0])
+      }
+      const seeded: number[][] = []
+      const task = taskOf(3)
+      const [plain, with_] = [{}, { overflow: { ...(weight !== undefined && { weight }), ranges } }].map(more => run({
+        ...more, task: { ...task, seeds: (ids: readonly number[]) => (seeded.push([...ids]), task.seeds(ids)) },
+      }))
+      // The states are 2 and 4 times the seeds, as the parameter k is 2; their derivatives by it are 1 and 4 times the seeds.
+      const [penalty, slope] = [0, 1].map(order => seeded.at(-1)!.flatMap(id => Object.entries(ranges).map(([role, [low, high]]) => {
+        const own = [...Float32Array.from(seedOf(id))].filter((_, j) => (role === 'rgba' ? j % c < 4 : j % c === 6))
+        const far = own.flatMap(v => [1, 2].map(steps => {
+          const at = v * 2 ** steps, sign = at > high ? 1 : at < low ? -1 : 0
+          return sign * (order === 0 ? at - (sign > 0 ? high : low) : v * steps * 2 ** (steps - 1))
+        }))
+        return far.reduce((a, b) => a + b, 0) / far.length
+      })).reduce((a, b) => a + b, 0) / 4)
+      expect(with_[0] - plain[0]).toBeCloseTo((weight ?? 1) * penalty, 3)
+      expect(with_[1] - plain[1]).toBeCloseTo((weight ?? 1) * slope, 3)
+    }), runs(30))
+  })
+
+  it('counts where samples are ranked: of equal ones, that with the greatest overflow begins anew', () => {
+    const given = { task: { ...taskOf(1), loss: (x: Tensor) => mul(perSample(x), 0) }, pool: 4, reseed: 1, overflow: { ranges: { hidden: [-1, 1] } } } as const
+    for (const worst of [0, 1, 2, 3]) {
+      const pool = [0, 1, 2, 3].flatMap(slot => makePool(full([h, w, c], slot === worst ? 2 : 1), 1))
+      const keys = { slots: key(worst), damage: key(1), loss: key(2) }
+      const { slots, fates } = drawBatch(complete('test', options(given)), { pool, examples: [0, 0, 0, 0], iteration: 0 }, keys)
+      expect([...fates!.toArray()]).toEqual(slots.map(slot => +(slot === worst)))
+    }
+  })
+})
+
 it('says what does not fit together', () => {
   const lib = taskTrainer as unknown as (given: unknown) => Trainer<State>
   const said = (cases: Record<string, object>): Record<string, string> => Object.fromEntries(
@@ -494,6 +557,14 @@ it('says what does not fit together', () => {
     normalise: { normalise: 1 },
     clip: { clip: 0 },
     clipText: { clip: '1' },
+    oneKind: { mutated: 1, task: { ...taskOf(3), kind: () => 'a' } },
+    overflow: { overflow: true },
+    overflowWeight: { overflow: { weight: 0, ranges: { rgba: [0, 1] } } },
+    noRanges: { overflow: {} },
+    emptyRanges: { overflow: { ranges: {} } },
+    wrongRange: { overflow: { ranges: { rgba: [1, 0] } } },
+    wrongRole: { overflow: { ranges: { rgb: [0, 1] } } },
+    noWeight: { overflow: { ranges: { rgba: [0, 1] } }, critic: {}, task: { ...taskOf(1), images: {} } },
     accumulate: { accumulate: 0 },
     trainable: { trainable: 'updte' },
     noneTrainable: { trainable: [] },
@@ -510,17 +581,23 @@ it('says what does not fit together', () => {
       "codeToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "damage": "trainer: damage.shape is "star", expected 'circle', 'rectangle' or 'halfPlane'.",
       "damaged": "trainer: damaged is "1", expected a whole number ≥ 0.",
+      "emptyRanges": "trainer: overflow.ranges is {}, expected a range for each of some roles, like { rgb: [0, 1] }.",
       "examples": "trainer: task is {examples: 0, seeds: a function, loss: a function}, expected a task: examples, seeds and loss.",
       "lineDamaged": "trainer: damaged is 1, expected 0, or a rule on a grid of two dimensions.",
       "mutated": "trainer: mutated is -1, expected a whole number ≥ 0.",
       "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
+      "noRanges": "trainer: overflow.ranges is undefined, expected a range for each of some roles, like { rgb: [0, 1] }.",
       "noTask": "trainer: task is undefined, expected a task: examples, seeds and loss.",
+      "noWeight": "trainer: overflow is {weight: 1, ranges: {…}}, expected null, or a critic with a lossWeight above 0.",
       "noneTrainable": "trainer: trainable is [], expected 'all', 'update' or 'last', or a list of paths, at least 1.",
       "normalise": "trainer: normalise is 1, expected true or false.",
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
-      "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one example.",
+      "oneKind": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
+      "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
       "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
-      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, task.",
+      "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, overflow, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, task.",
+      "overflow": "trainer: overflow is true, expected null, or an object with weight, ranges.",
+      "overflowWeight": "trainer: overflow.weight is 0, expected a number > 0.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000, or a list of numbers of steps, at least 1.",
@@ -537,6 +614,8 @@ it('says what does not fit together', () => {
       "warmUp": "trainer: warmUp.iterations is 0, expected a whole number > 0.",
       "warmUpFrom": "trainer: warmUp.from is [2, 2], expected two whole numbers from 1 to 1000000, the first below the second.",
       "write": "trainer: write is "random", expected 'back' or 'fifo'.",
+      "wrongRange": "trainer: overflow.ranges.rgba is [1, 0], expected two numbers, the first at most the second.",
+      "wrongRole": "trainer: a role of overflow.ranges is "rgb", expected one of rgba, code, hidden.",
     }
   `)
   const none = taskTrainer({ ...options(), rule: code, trainable: ['b'] } as unknown as TrainerOptions<typeof code>)

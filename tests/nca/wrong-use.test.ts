@@ -271,7 +271,7 @@ it('says what is wrong with trainers, pools and damage', () => {
       "damage": "damageMask: damage.shape is "square", expected 'circle', 'rectangle' or 'halfPlane'.",
       "damaged": "growingTrainer: damage.shape is "square", expected 'circle', 'rectangle' or 'halfPlane'.",
       "fractions": "growingTrainer: steps is [2.2, 4.7], expected two whole numbers from 1 to 1000000, the first below the second.",
-      "lr": "growingTrainer: there is no option "lr"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, target.",
+      "lr": "growingTrainer: there is no option "lr"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, overflow, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, target, at.",
       "makePool": "makePool: the seed is 3, expected a tensor.",
       "optimiser": "growingTrainer: optimiser is 0.002, expected an optimiser, like adam({ rate: 2e-3 }).",
       "pool": "growingTrainer: pool is "8", expected a whole number from 0 to 1000000.",

@@ -8,9 +8,9 @@
  *   train: { iterations: 500 }
  *   validate: { every: 100, folds: 5, fold: 0 }
  */
-import { choice, either, list, named, orNull, range, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
-import { expectedOf, flag, isWhole, numberAbove, numberFrom, oneOf, oneOfNames, text, wholeFrom } from '../../backends/options.ts'
-import type { RoleRanges } from '../../nca/losses/loss.ts'
+import { choice, either, list, orNull, record, type Field, type Fields, type Table } from '../../backends/fields.ts'
+import { expectedOf, flag, isWhole, numberAbove, oneOf, oneOfNames, text, wholeFrom } from '../../backends/options.ts'
+import { rangesField, type RoleRanges } from '../../nca/losses/loss.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { recipes } from '../../nca/training/recipes.ts'
@@ -168,7 +168,7 @@ const data: { readonly [K in TaskName]: Fields<DataOf[K]> } = {
     patch: { ...wholeFrom(1, 127), default: 5, about: 'Side of the patches in cells' },
     projections: { ...wholeFrom(1, 65_536), default: 32, about: 'Random directions along which patches are compared' },
     ranges: {
-      ...orNull(named<readonly [number, number]>(range(numberFrom(), false), 'ranges by role, like { rgb: [0, 1] }')), default: null,
+      ...orNull(rangesField), default: null,
       about: 'Range of each role, outside of which its channels add to the loss; null: from −1 to 1 for all',
     },
   },

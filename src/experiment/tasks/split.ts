@@ -57,14 +57,15 @@ function examplesOf(names: readonly string[], some: readonly string[]): number[]
 }
 
 /** A task restricted to some of its examples; if it carries states on, together with the examples that they become. */
-export function taskOn({ seeds, loss, readouts, images, carry }: Task, ids: readonly number[]): Task {
+export function taskOn({ seeds, loss, condition, kind, readouts, images, carry }: Task, ids: readonly number[]): Task {
   const of = (some: readonly number[]): number[] => some.map(i => ids[i])
   return {
     ...(images && { images: {
       made: (x, some) => images.made(x, of(some)), real: some => images.real(of(some)),
       ...(images.given && { given: (x, some) => images.given!(x, of(some)) }),
     } }),
-    examples: ids.length, ...(readouts !== undefined && { readouts }),
+    examples: ids.length, ...(readouts !== undefined && { readouts }), ...(condition !== undefined && { condition }),
+    ...(kind && { kind: i => kind(ids[i]) }),
     seeds: (some, k) => seeds(of(some), k), loss: (x, some, ...rest) => loss(x, of(some), ...rest),
     ...(carry && { carry(x, some) {
       const next = carry(x, of(some))

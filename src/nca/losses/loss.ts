@@ -12,7 +12,8 @@ import { add, div, maximum, sub } from '../../tensor/ops/arithmetic.ts'
 import { cast } from '../../tensor/ops/cast.ts'
 import { notEqual, where } from '../../tensor/ops/compare.ts'
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { check, isNumber, isObject } from '../../backends/options.ts'
+import { checkData, named, range, record, type Field } from '../../backends/fields.ts'
+import { check, isNumber, isObject, numberFrom } from '../../backends/options.ts'
 import { mean } from '../../tensor/ops/reduce.ts'
 import { sum } from '../../tensor/ops/sum.ts'
 import { broadcastShapes, sameShape, showShape, type Shape } from '../../tensor/shape.ts'
@@ -114,13 +115,16 @@ export function roleOverflow(rule: { channels: Channels }, x: Tensor, ranges: Ro
     .reduce((a, b) => add(a, b))
 }
 
+/** The ranges of at least one role. */
+export const rangesField: Field<RoleRanges> = {
+  ...named<readonly [number, number]>(range(numberFrom(), false), 'a range for each of some roles, like { rgb: [0, 1] }'),
+  fits: x => isObject(x) && Object.keys(x).length > 0,
+}
+
+const rangesGiven = record<{ ranges: RoleRanges }>({ fields: { ranges: rangesField } })
+
 /** Throws unless these are ranges of roles that a rule has, at least one. */
 export function checkRanges(where: string, rule: { channels: Channels }, ranges: RoleRanges): void {
-  const given = isObject(ranges) && Object.keys(ranges).length > 0
-  check(given, where, 'ranges', ranges, 'a range for each of some roles, like { rgb: [0, 1] }')
-  for (const [role, range] of Object.entries(ranges)) {
-    roleChannels(rule.channels, role)
-    const fits = Array.isArray(range) && range.length === 2 && range.every(v => isNumber(v)) && range[0] <= range[1]
-    check(fits, where, `ranges.${role}`, range, 'two numbers, the first at most the second')
-  }
+  checkData(where, rangesGiven, { ranges })
+  for (const role of Object.keys(ranges)) roleChannels(rule.channels, role)
 }

@@ -2,7 +2,7 @@
  * Conditional growing: one rule grows many targets. Frozen condition channels tell every cell which one
  * (Spitznagel & Keuper 2026, algorithm 1).
  *
- *   seed of target i:  one living cell; condition channels everywhere = code i, by default the i-th unit vector;
+ *   seed of target i:  one living cell, or several; condition channels everywhere = code i, by default the i-th unit vector;
  *                      or a coloured seed: code i in channels of the living cell alone (A.5, growing digits)
  *   loss             = mean over cells and red, green, blue, alpha of (x − target i)²
  *
@@ -10,20 +10,20 @@
  * to turn one target into another.
  */
 import { refuse, requireTensor } from '../../tensor/op.ts'
-import { callable, check, checkOptions, keysOf, oneOf, text } from '../../backends/options.ts'
+import { callable, check, checkOptions, keysOf, oneOf, text, type Options } from '../../backends/options.ts'
 import { broadcastTo } from '../../tensor/ops/broadcast.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { eye } from '../../tensor/ops/one-hot.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { sameShape, showShape } from '../../tensor/shape.ts'
-import { aTensor, type Placement, type Tensor } from '../../tensor/tensor.ts'
+import { aTensor, valuesOf, type Placement, type Tensor } from '../../tensor/tensor.ts'
 import { mse } from '../losses/loss.ts'
 import { roleChannels } from '../rule/channels.ts'
 import type { DataRule } from '../rule/types.ts'
-import { rgba, seed, setChannels, takeRole } from '../state.ts'
+import { rgba, seedCells, seedsFor, setChannels, takeRole, type SeedCells } from '../state.ts'
 import type { Task } from '../training/trainer-options.ts'
 
-export type ConditionalOptions = {
+export type ConditionalOptions = SeedCells & {
   /** The role that holds the condition, default 'condition'. */
   role?: string
   /**
@@ -31,19 +31,26 @@ export type ConditionalOptions = {
    * coloured seed. States that grow from one cannot be mutated, since they hold their condition nowhere permanently.
    */
   cells?: 'all' | 'seed'
-  /** A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. */
+  /**
+   * A condition for each target, `[k,n]` for the n channels of the role; by default unit vectors, if n = k. Targets may share one;
+   * a mutation then turns none into another of the same condition, except on a GPU, where conditions cannot be compared beforehand.
+   */
   codes?: Tensor
   /** The loss, from red, green, blue, alpha `[n,h,w,4]` and the target of each sample to `[n]`; default `mse`. */
   loss?: (grown: Tensor, target: Tensor) => Tensor
 }
 
-const conditionalOptions = keysOf<ConditionalOptions>({ role: text, cells: oneOf(['all', 'seed']), codes: aTensor, loss: callable })
+const conditionalOptions: Options = {
+  ...seedCells,
+  ...keysOf<Omit<ConditionalOptions, 'at'>>({ role: text, cells: oneOf(['all', 'seed']), codes: aTensor, loss: callable }),
+}
 
 /**
  * The task of growing one of k targets, by its condition.
  *
  * @param targets premultiplied red, green, blue and alpha, `[k,h,w,4]`
- * @throws where the rule has no such role, it is frozen or not as `cells` asks, or codes do not fit it
+ * @throws where the rule has no such role, it is frozen or not as `cells` asks, codes do not fit it, or a living cell is outside of
+ * the grid
  * @example
  * const rule = defineRule({
  *   channels: { rgba: 4, hidden: 12, condition: 5 }, frozen: ['condition'], perceive: [conv(80)], update: mlp(80),
@@ -64,12 +71,16 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
   const [k, height, width] = targets.shape
   const place = { dtype: targets.dtype, backend: targets.backend }
   const codes = codesOf(where, rule, role, k, options.codes, place), n = codes.shape[1]
+  const seeds = seedsFor(rule, targets, options)
+  const numbers = options.codes?.backend.readSync && valuesOf(codes)
+  const kinds = numbers && Array.from({ length: k }, (_, i) => numbers.subarray(i * n, (i + 1) * n).join())
   return {
     examples: k,
     seeds: ids => {
-      const given = { height, width, batch: ids.length, ...place }, values = { [role]: gather(codes, ids, 0) }
-      return cells === 'seed' ? seed(rule, { ...given, values }) : setChannels(rule, seed(rule, given), values)
+      const values = { [role]: gather(codes, ids, 0) }
+      return cells === 'seed' ? seeds(ids.length, values) : setChannels(rule, seeds(ids.length), values)
     },
+    ...(kinds && { kind: id => kinds[id] }),
     loss: (x, ids) => loss(rgba(x), gather(targets, ids, 0)),
     images: {
       made: rgba, real: ids => gather(targets, ids, 0),

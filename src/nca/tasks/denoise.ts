@@ -55,7 +55,7 @@ const denoisingOptions = keysOf<DenoisingOptions>({
 
 /**
  * The task of predicting images from noisy ones. Noise and level are drawn for each seed. Those of a sample of a pool stay the same
- * until it begins anew or is mutated (with `dropped` they are drawn in each iteration): so the rule also learns to keep its
+ * until it begins anew or is mutated (or, with `dropped` but no condition, in every iteration): so the rule also learns to keep its
  * prediction for more steps. All slots of an image begin with the same ones.
  *
  * @param images `shape` is [h,w,m], of volumes [d,h,w,m], m the channels of the noisy image and of the output; numbers should be

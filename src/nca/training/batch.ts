@@ -17,7 +17,7 @@ import { damagedBut, damageMask } from './damage.ts'
 import { makePool, samplePool, type Pool } from './pool.ts'
 import type { DataRule, Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
-import { poolRatioAt, type Complete } from './trainer-options.ts'
+import { kindOf, poolRatioAt, type Complete } from './trainer-options.ts'
 
 /** A pool in which each slot is the seed of its example, the same for all slots of an example. Random seeds follow from k. */
 export function firstPool<R extends Rule>({ task }: Complete<R>, examples: readonly number[], k: Key): Pool {
@@ -68,10 +68,11 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   const { damaged, mutated } = iteration < options.perturbAfter ? { damaged: 0, mutated: 0 } : options
   const anew = (i: number, which: number): number =>
     (task.examples === 1 ? 0 : drawInteger(foldIn(foldIn(keys.slots, which), i), 0, task.examples))
-  /** A random example other than that of the sample. */
+  /** A random example of another kind than that of the sample. */
   const another = (i: number, id: number): number => {
-    const drawn = drawInteger(foldIn(foldIn(keys.slots, 2), i), 0, task.examples - 1)
-    return drawn < id ? drawn : drawn + 1
+    const own = kindOf(task, id), others: number[] = []
+    for (let one = 0; one < task.examples; one++) if (kindOf(task, one) !== own) others.push(one)
+    return others[drawInteger(foldIn(foldIn(keys.slots, 2), i), 0, others.length)]
   }
   return scope(() => {
     if (pool.length === 0) {

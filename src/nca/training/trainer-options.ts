@@ -3,9 +3,11 @@
  */
 import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
-import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, wholeFrom } from '../../backends/options.ts'
+import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, oneOfNames, wholeFrom } from '../../backends/options.ts'
+import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { cascadeField, type Stage } from '../cascade.ts'
+import { rangesField, roleOverflow, type RoleRanges } from '../losses/loss.ts'
 import { criticField, type Critic, type CriticOptions } from './critic.ts'
 import { damageField, publishedCircles, type Damage } from './damage.ts'
 import { optimiserField, type Optimiser } from './optimiser.ts'
@@ -33,6 +35,11 @@ export type Task = {
    * (`readHead`).
    */
   readonly loss: (x: Tensor, examples: readonly number[], key: Key, readout?: number, params?: unknown) => Tensor
+  /**
+   * The kind of an example, a number or a text: examples of one kind (===) have the same condition in the frozen channels of their
+   * seeds, so a mutation turns none into another. Absent: each example is of its own kind.
+   */
+  readonly kind?: (example: number) => number | string
   /** How many readouts a rollout must have, for a task with a different target for each; absent: any number. */
   readonly readouts?: number
   /** The images for a critic (`TrainerOptions.critic`); a task without them cannot have a critic. */
@@ -42,6 +49,11 @@ export type Task = {
    * from then on: for tasks that go on, like a video. Without it, states and examples stay what they are.
    */
   readonly carry?: (x: Tensor, examples: readonly number[]) => { readonly x: Tensor; readonly examples: readonly number[] }
+}
+
+/** The kind of an example, by default its number. */
+export function kindOf({ kind }: Task, example: number): number | string {
+  return kind ? kind(example) : example
 }
 
 /** What a critic sees of a task: generated and real images with the same channels, and the condition of both. */
@@ -67,6 +79,14 @@ export type PoolRatio = {
   readonly delay?: number
   /** Iterations from `from` to `to`, default 1. */
   readonly iterations?: number
+}
+
+/** A penalty for channels that leave their ranges (Spitznagel & Keuper 2026, equation 6). */
+export type Overflow = {
+  /** The factor of the penalty, a number > 0; default 1. */
+  readonly weight?: number
+  /** The range of the channels of each role, see `roleOverflow`. */
+  readonly ranges: RoleRanges
 }
 
 /** The options of a training, whatever the task. */
@@ -110,7 +130,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * 'none': samples are taken in random order, and seeds are those of newly drawn examples.
    */
   ranked?: 'loss' | 'none'
-  /** How many samples get the frozen channels of another example, never of their own; default 0. */
+  /** How many samples get the frozen channels of an example of another kind (`Task.kind`); default 0. */
   mutated?: number
   /**
    * The probability that a sample has zeros in its frozen channels, or in those of the task's `condition`, for one iteration, from
@@ -119,6 +139,12 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   dropped?: number
   /** The first iteration in which samples are damaged or mutated; default 0. */
   perturbAfter?: number
+  /**
+   * A penalty for channels outside of their ranges, weight times `roleOverflow`. It is a part of the task's loss: of what is reported,
+   * by which a pool ranks its samples, and which `lossWeight` of a critic weighs. Null, the default, for none. `textureTask` has one of
+   * its own, to which this is added.
+   */
+  overflow?: Overflow | null
   /** The optimiser, like `adam({ rate: 2e-3 })`. */
   optimiser: Optimiser
   /** Divide each parameter's gradient by its norm; default false. */
@@ -193,9 +219,18 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     ...oneOf(['loss', 'none']), default: 'loss',
     about: 'Whether samples are reseeded and damaged by their loss, or in the order in which they are drawn',
   },
-  mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get the frozen channels of another example' },
+  mutated: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that get another condition: the frozen channels of another example' },
   dropped: { ...numberFrom(0, 1), default: 0, about: 'Probability that a sample has zeros in its frozen channels, to learn without them (classifier-free guidance)' },
   perturbAfter: { ...wholeFrom(0), default: 0, about: 'Iterations before samples are damaged or mutated' },
+  overflow: {
+    ...orNull(record<Overflow>({
+      fields: {
+        weight: { ...numberAbove(0), default: 1, about: 'Factor of this penalty' },
+        ranges: { ...rangesField, about: 'Range of the channels of each role' },
+      },
+    })),
+    default: null, about: 'Penalty in the loss of any task: the mean distance of channels from their ranges; null: none',
+  },
   optimiser: optimiserField,
   normalise: { ...flag, default: false, about: 'Divide the gradient of each parameter by its norm' },
   clip: { ...orNull(numberAbove(0)), default: null, about: 'Largest norm of the whole gradient, which is scaled down to it; null: no limit' },
@@ -231,7 +266,8 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { rule, pool, ranked, mutated, readouts, critic, task: { examples, readouts: wanted, images, carry } } = options
+    const { rule, pool, ranked, mutated, readouts, critic, task } = options
+    const { examples, readouts: wanted, images, carry } = task
     const judged = typeof readouts === 'number' ? readouts : readouts.length
     expect(wanted === undefined || judged === wanted, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
     expectTraining(options, expect)
@@ -240,7 +276,8 @@ const trainerField = record<Complete<Rule>>({
       `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
     )
     expect(pool > 0 || carry === undefined, ['pool'], pool, 'at least batch, as the task carries samples on')
-    expect(mutated === 0 || examples > 1, ['mutated'], mutated, '0, or a task of more than one example')
+    const isOther = (_: unknown, i: number): boolean => kindOf(task, i) !== kindOf(task, 0)
+    expect(mutated === 0 || Array.from({ length: examples }).some(isOther), ['mutated'], mutated, '0, or a task of more than one kind of example')
     expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
     expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')
   },
@@ -248,7 +285,7 @@ const trainerField = record<Complete<Rule>>({
 
 /** Expects the options of a training to fit together. */
 export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>, expect: Expect): void {
-  const { rule, batch, pool, reseed, damaged, mutated, dropped, readouts, steps, warmUp, cascade } = options
+  const { rule, batch, pool, reseed, damaged, mutated, dropped, overflow, critic, readouts, steps, warmUp, cascade } = options
   const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
   if (typeof readouts !== 'number') {
     readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
@@ -264,6 +301,11 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
   expect(dropped === 0 || hasInputs, ['dropped'], dropped, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
+  expect(overflow === null || critic?.lossWeight !== 0, ['overflow'], overflow, 'null, or a critic with a lossWeight above 0')
+  for (const role of Object.keys(overflow?.ranges ?? {})) {
+    const roles = oneOfNames(Object.keys(rule.channels))
+    expect(roles.fits(role), ['overflow', 'ranges'], role, roles.expected, 'a role of overflow.ranges')
+  }
   expectTrainable(options, expect)
   if (cascade === null) return
   const coarse = cascade.reduce((sum, stage) => sum + stage.steps, 0)
@@ -278,9 +320,17 @@ export function withoutRun<T>(given: T): T {
   return options as T
 }
 
-/** The options, completed by their defaults. Throws a sentence where they do not fit together. */
+/**
+ * The options, completed by their defaults, and a task whose loss has the penalty for overflow. Throws a sentence where they do not
+ * fit together.
+ */
 export function complete<R extends Rule>(where: string, given: TrainerOptions<R>): Complete<R> {
-  return checkData(where, trainerField, withoutRun(given)) as Complete<R>
+  const options = checkData(where, trainerField, withoutRun(given)) as Complete<R>
+  const { rule, task, overflow } = options
+  if (overflow === null) return options
+  const { weight = 1, ranges } = overflow
+  const loss: Task['loss'] = (x, ...rest) => add(task.loss(x, ...rest), mul(weight, roleOverflow(rule, x, ranges)))
+  return { ...options, task: { ...task, loss } }
 }
 
 /** The probability that a sample comes from the pool at an iteration, see `PoolRatio`. */

@@ -61,6 +61,10 @@ const given: Readonly<Record<string, unknown>> = {
   models: [{ name: 'a', rule: growingRule, params: core.init(growingRule, key(0)) }],
   trainer: core.growingTrainer(complete.growingTrainer as never), value: 1, values: [1, 2], where: 'a file',
   autoencoder, codec: { autoencoder, params: core.initAutoencoder(autoencoder, key(0)) }, targets: images,
+  'conditionalTask rule': core.defineRule({
+    channels: { rgba: 4, condition: 1 }, frozen: ['condition'], perceive: ['identity'], update: core.mlp(1),
+  }),
+  'conditionalTask targets': ones([1, 8, 8, 4]), 'trajectoryTask targets': ones([1, 8, 8, 4]), target: ones([8, 8, 4]),
   'latentTask rule': core.defineRule({ channels: { latent: 2 }, perceive: ['identity'], update: core.mlp(1) }),
   task, texture: ones([8, 8, 3]), which: 'mean', widths: [], x: ones([1, 8, 8, 16]),
 }

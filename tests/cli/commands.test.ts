@@ -85,7 +85,6 @@ describe('a mistake is one line', () => {
     [1, /^target: there is no file and no bundled emoji "lizzard"; did you mean "lizard"\? \(🦋 butterfly, .*🕸️ spider-web\)\n$/, ['train', 'lizzard']],
     [1, /^grow: no bundled model is called "dragon" \(there are .*\n$/, ['grow', 'dragon']],
     [1, /^grow: no bundled model is called "growing-mnist"; did you mean "growing-mnist-critic" or "growing-mnist-l1" or "growing-mnist-mse"\? \(there are .*\n$/, ['grow', 'growing-mnist']],
-    [1, /^grow: no bundled model is called "pool"; did you mean "pool-conv3-no-pool"\? \(there are .* perceptions-conv3, .*\n$/, ['grow', 'pool']],
     [1, /^grow: no bundled model is called "lizzard"; did you mean "lizard"\? \(there are .*\n$/, ['grow', 'lizzard']],
   ])('%i %s', async (expected, message, args) => {
     const before = await readdir(folder())

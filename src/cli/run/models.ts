@@ -9,6 +9,7 @@ import { bundledModels, findAsset, listAssets } from '../../node/assets.ts'
 import { files } from './run-folder.ts'
 import type { Given } from '../input/command.ts'
 import { toNumber } from '../input/usage.ts'
+import { say } from '../terminal/output.ts'
 
 /** The most rows and columns of a grid. */
 export const mostCells = 4096
@@ -20,7 +21,7 @@ export function gridOf({ provenance: { grid = '72' } }: Model, path: string): nu
   return size as number
 }
 
-/** The path of a model: of a bundled one by emoji or name, of a run's by its folder or checkpoint, or the path itself. */
+/** The path of a model: of a bundled one by emoji, name or, if only one begins so, the first words of its name; of a run's by its folder or checkpoint, or the path itself. */
 export async function modelPath(command: string, what: string): Promise<string> {
   const models = await bundledModels()
   const found = findAsset(models, what)
@@ -32,9 +33,14 @@ export async function modelPath(command: string, what: string): Promise<string> 
     throw new Error(`${command}: ${folder} holds no ${files.model}; train saves one at every checkpoint and when it ends`)
   }
   if (extname(what) === '.safetensors') return what
-  const names = models.map(({ name }) => name)
-  const longer = names.filter(name => name.startsWith(`${what}-`)).map(name => JSON.stringify(name)) // a claim has several
-  const hint = longer.length > 0 ? `; did you mean ${longer.join(' or ')}?` : didYouMean(what, names)
+  const longer = models.filter(({ name }) => name.startsWith(`${what}-`)) // a claim has several
+  if (longer.length === 1) {
+    say(longer[0].name)
+    return longer[0].path
+  }
+  const hint = longer.length > 0
+    ? `; did you mean ${longer.map(({ name }) => JSON.stringify(name)).join(' or ')}?`
+    : didYouMean(what, models.map(({ name }) => name))
   throw new Error(`${command}: no bundled model is called ${JSON.stringify(what)}${hint} (there are ${listAssets(models) || 'none'}; a file ends in .safetensors)`)
 }
 

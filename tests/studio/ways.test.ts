@@ -25,7 +25,7 @@ function chosen(schema: JsonSchema): fc.Arbitrary<unknown> {
       case 'word': return fc.constant(way.word)
       case 'text': return fc.constantFrom(...way.schemas).chain(one)
       case 'list': return fc.array(chosen(way.schema.items!), { minLength: way.schema.minItems, maxLength: 3 })
-      case 'names': return fc.dictionary(fc.constantFrom('rgba', 'hidden', 'more'), fc.integer({ min: 1, max: 9 }), { minKeys: 1 })
+      case 'names': return fc.dictionary(fc.constantFrom('rgba', 'hidden', 'more'), one(way.schema.additionalProperties as JsonSchema), { minKeys: 1 })
       case 'fields': {
         const needed = fieldsIn(way).map(([name, inner]) => [name, chosen(inner)])
         return fc.record(Object.fromEntries(needed) as Record<string, fc.Arbitrary<unknown>>, { requiredKeys: way.schema.required?.filter(name => !(name in way.kind)) }).map(x => ({ ...way.kind, ...x }))

@@ -70,7 +70,7 @@ export function ValueForm({ mistakes, elsewhere = [], ...part }: Part & {
       {isDeep && (
         <div class="inner">
           {parts.filter(inner => !elsewhere.includes(inner.place)).map(inner => <ValueForm key={inner.place} {...inner} mistakes={mistakes} elsewhere={elsewhere} />)}
-          {way?.is === 'names' && <Names place={place} numbers={(now ?? {}) as Readonly<Record<string, number>>} onChange={onChange} />}
+          {way?.is === 'names' && <Names place={place} schema={way.schema.additionalProperties as JsonSchema} values={(now ?? {}) as Fields} onChange={onChange} />}
           {way?.is === 'list' && (
             <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange([...(now ?? []) as unknown[], first(way.schema.items!)])}>Add</button>
           )}
@@ -138,14 +138,14 @@ function TextInput({ id, way: { schemas }, part: { place, value, otherwise, need
   )
 }
 
-/** The form for numbers under names that the visitor chooses. */
-function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<Record<string, number>>; onChange: (value: unknown) => void }): VNode {
-  const entries = Object.entries(numbers)
-  const number = { is: 'text', name: 'a number', schemas: [] } as const
+/** The form for numbers, or lists of them, under names that the visitor chooses. */
+function Names({ place, schema, values, onChange }: { place: string; schema: JsonSchema; values: Fields; onChange: (value: unknown) => void }): VNode {
+  const entries = Object.entries(values)
+  const way = { is: 'text', name: 'a number', schemas: [schema] } as const
 
   function rename(i: number, next: string): void {
     const isOther = next !== entries[i][0]
-    if (isOther && (next === '' || Object.hasOwn(numbers, next))) return notify(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`, place)
+    if (isOther && (next === '' || Object.hasOwn(values, next))) return notify(`${place}: ${next === '' ? 'a name is empty' : `there is ${next} already`}.`, place)
     settled(place)
     if (isOther) onChange(Object.fromEntries(entries.map(([name, n], k) => [k === i ? next : name, n])))
   }
@@ -155,11 +155,11 @@ function Names({ place, numbers, onChange }: { place: string; numbers: Readonly<
       {entries.map(([name, n], i) => (
         <div key={name} class="ways">
           <NameInput label={`Name of ${place}.${name}`} name={name} onName={next => rename(i, next)} />
-          <TextInput id={undefined} way={number} part={{ place: `${place}.${name}`, schema: {}, value: n, otherwise: undefined, needed: true, onChange: next => onChange({ ...numbers, [name]: next }) }} said={{}} />
+          <TextInput id={undefined} way={way} part={{ place: `${place}.${name}`, schema, value: n, otherwise: undefined, needed: true, onChange: next => onChange({ ...values, [name]: next }) }} said={{}} />
           <button type="button" class="quiet" aria-label={`Remove ${place}.${name}`} onClick={() => onChange(Object.fromEntries(entries.toSpliced(i, 1)))}>remove</button>
         </div>
       ))}
-      <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange({ ...numbers, [free(numbers)]: 1 })}>Add</button>
+      <button type="button" aria-label={`Add to ${place}`} onClick={() => onChange({ ...values, [free(values)]: schema.type === 'array' ? [0, 1] : 1 })}>Add</button>
     </>
   )
 }

@@ -6,7 +6,7 @@
  *   text     a number, a text, or a list of them separated by commas
  *   fields   an object with fields, of a kind if its schema names one: { type: 'cosine', rate: …, length: … }
  *   list     a list of values, each with ways of its own
- *   names    numbers under names that the visitor chooses: { rgba: 4, hidden: 12 }
+ *   names    numbers, or lists of them, under names that the visitor chooses: { rgba: 4, hidden: 12 }
  */
 import type { JsonSchema } from 'cellgrad/experiment'
 

@@ -35,6 +35,17 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
   })
 })
 
+it('plays on a machine so slow that frames are drawn long after their time', async () => {
+  const studio = await visit('desktop')
+  await studio.page.addInitScript(() => {
+    const frame = globalThis.requestAnimationFrame
+    globalThis.requestAnimationFrame = draw => frame(time => setTimeout(draw, 300, time - 500))
+  })
+  await studio.open('')
+  await until(async () => await figure(studio, 'step') > 20)
+  await studio.leave()
+})
+
 it('is played by keyboard alone, and with every tool', async () => {
   const studio = await visit('desktop', { reducedMotion: 'reduce' })
   const { page } = studio

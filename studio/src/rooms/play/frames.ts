@@ -9,12 +9,12 @@ export function useBeat(beat: (elapsed: number) => Promise<void>): void {
   const newest = useRef(beat)
   newest.current = beat
   useEffect(() => {
-    let request = 0, last = performance.now(), busy = false
+    let request = 0, last: number | null = null, busy = false
     const frame = (now: number): void => {
       request = requestAnimationFrame(frame)
       if (busy) return
       busy = true
-      const elapsed = now - last
+      const elapsed = now - (last ?? now) // a frame may have begun before this effect did, so only frames are compared
       last = now
       void newest.current(elapsed).finally(() => { busy = false })
     }

@@ -4,7 +4,7 @@ Writes three small files of test vectors under tests/reference/ (their layout is
 
     growing-nca.json   a Growing NCA: states, losses and gradients after 1 and after 32 steps, and 1 circular step
     operators.json     single operators: inputs, upstream cotangent u, output y, one gradient per input
-    optimisers.json    5 steps of SGD, Adam and AdamW, and gradient clipping
+    optimisers.json    5 steps of SGD, Adam, AdamW and Muon, and gradient clipping
 
 Run with `python3 python/reference.py`; needs torch and numpy only. It stops with an AssertionError, and
 writes nothing, when one of its own checks fails: torch against a second implementation in plain numpy, gradients
@@ -413,6 +413,24 @@ def operators():
 
 # --- Optimisers ------------------------------------------------------------------------------------------------------
 
+def muon_steps(param, gradients, lr, momentum, decay):
+    """
+    The parameters after each step of Muon, by singular values: an odd polynomial of a matrix is that polynomial of its singular
+    values. (torch.optim.Muon, from PyTorch 2.9 on, multiplies matrices in bfloat16 instead; with nesterov=True and
+    adjust_lr_fn='match_rms_adamw' it does the same otherwise.)
+    """
+    after, mean = [], np.zeros_like(param)
+    for gradient in gradients:
+        mean = momentum * mean + (1 - momentum) * gradient
+        u, s, vt = np.linalg.svd(momentum * mean + (1 - momentum) * gradient, full_matrices=False)
+        s = s / (np.sqrt((s ** 2).sum()) + 1e-7)
+        for _ in range(5):
+            s = 3.4445 * s - 4.775 * s ** 3 + 2.0315 * s ** 5
+        param = param * (1 - lr * decay) - lr * 0.2 * np.sqrt(max(param.shape)) * (u * s) @ vt
+        after.append(param)
+    return np.stack(after)
+
+
 def optimisers():
     rng = np.random.RandomState(11)
 
@@ -439,6 +457,10 @@ def optimisers():
             optimiser.step()
             after.append(param.detach().numpy().copy())
         arrays[f'{name}.params'] = np.stack(after)  # [step,3,2]
+
+    muon = {'lr': 0.01, 'momentum': 0.95, 'decay': 0.01}
+    arrays['muon.params'] = muon_steps(initial, gradients, **muon)  # [step,3,2]
+    arrays['muon-wide.params'] = muon_steps(initial.T, gradients.transpose(0, 2, 1), **muon)  # [step,2,3]
 
     # Two tensors clipped by their joint norm, once above and once below the limit of 1.
     for name, scale in {'clip': 2.0, 'clip-untouched': 2.0 ** -4}.items():

@@ -42,7 +42,7 @@ type Measured = { readonly window: number; readonly final: number; readonly curv
 export async function reproduceClothes(context: Context): Promise<Report> {
   const folder = join(context.data, 'fashion-mnist')
   const train = await readMnist(folder), test = await readMnist(folder, { train: false })
-  const iterations = iterationsOf(context, 5000, 3)
+  const iterations = iterationsOf(context, 3000, 3)
   const results: (Judged<Measured> & { name: Name; learned: Learned })[] = []
   for (const name of Object.keys(ways) as Name[]) {
     const learned = await trained(context, name, train, iterations)
@@ -67,7 +67,7 @@ ${numbers}
 ${results.map(({ name, learned }) => `- ${ways[name].name}: ${summary(learned)}.`).join('\n')}
 
 Of ${tested} pictures of the test set. What differs from the paper: grey clothes of 28×28 pixels, which are easier than CIFAR-10, so that orders
-and not numbers are to be compared; ${iterations.toLocaleString('en-US')} iterations of ${half.batch} samples; only cells with something to see update; ${seedsInWords(context)}.
+and not numbers are to be compared; ${iterations.toLocaleString('en-US')} iterations of ${half.batch} samples, by Muon; only cells with something to see update; ${seedsInWords(context)}.
 
 ${listOf(context, results)}
 

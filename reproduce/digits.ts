@@ -43,7 +43,7 @@ type Measured = {
 export async function reproduceDigits(context: Context): Promise<Report> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
-  const iterations = iterationsOf(context, 30_000, 3)
+  const iterations = iterationsOf(context, 12_000, 3)
   const results: (Judged<Measured> & { loss: keyof typeof losses; learned: Learned })[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
@@ -82,7 +82,7 @@ ${verdict(results.map(({ measured }) => measured))}
 
 Accuracy is of cells, votes and agreement are of images over steps 20 to 30, of ${tested} digits of the test set; at step ${recoveryProtocol.perturb} each is exchanged for another
 one. What differs: ${iterations.toLocaleString('en-US')} iterations instead of 100,000, of ${half.batch} samples instead of 16, a quarter of them from seeds only, and the
-pool opened over another quarter; all cells update in every step, of which the paper says nothing (half of them do in Randazzo et al.); 20 to 30 steps, judged ${readouts} times; a rate of 0.001 that falls along a cosine; ${seedsInWords(context)}.
+pool opened over another quarter; all cells update in every step, of which the paper says nothing (half of them do in Randazzo et al.); 20 to 30 steps, judged ${readouts} times; Muon in the place of Adam, with a rate of 0.005 that falls along a cosine; ${seedsInWords(context)}.
 
 ${listOf(context, results)}
 

@@ -102,9 +102,9 @@ export { NonFiniteError, train } from './training/train.ts'
 export type { IterationMetrics, Progress, TrainOptions } from './training/train.ts'
 export type { Best, ParamsIn, Validation } from './training/validation.ts'
 export {
-  adam, adamW, clipByGlobalNorm, globalNorm, initOptimiser, normaliseGrads, sgd, updateParams,
+  adam, adamW, clipByGlobalNorm, globalNorm, initOptimiser, muon, normaliseGrads, sgd, updateParams,
 } from './training/optimiser.ts'
-export type { AdamOptions, AdamWOptions, Optimiser, OptimiserState, SgdOptions } from './training/optimiser.ts'
+export type { AdamOptions, AdamWOptions, MuonOptions, Optimiser, OptimiserState, SgdOptions } from './training/optimiser.ts'
 export { cosineDecay, exponentialDecay, rateAt, stepDecay, warmUp, wsd } from './training/schedule.ts'
 export type {
   CosineDecayOptions, ExponentialDecayOptions, Schedule, StepDecayOptions, WsdOptions,

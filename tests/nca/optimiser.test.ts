@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, normaliseGrads, rateAt,
-  scope, sgd, stepDecay, sub, tensor, Tensor, updateParams, zeros, type Optimiser,
+  adam, adamW, clipByGlobalNorm, globalNorm, grad, initOptimiser, inner, mapTree, memory, mul, muon, normaliseGrads, rateAt,
+  reshape, scope, sgd, stepDecay, sub, tensor, Tensor, transpose, updateParams, zeros, type Optimiser,
 } from '../../src/index.ts'
 import { loadReference } from '../reference/load.ts'
 
@@ -58,6 +58,7 @@ const optimisers: [string, Optimiser][] = [
   ['sgd with momentum', sgd({ rate: 0.05, momentum: 0.9 })],
   ['adam', adam({ rate: stepDecay(0.05, { at: [300], factor: 0.1 }) })],
   ['adamW', adamW({ rate: stepDecay(0.05, { at: [300], factor: 0.1 }), decay: 1e-4 })],
+  ['muon', muon({ rate: stepDecay(0.05, { at: [440, 470], factor: 0.1 }) })],
 ]
 
 describe('against PyTorch', () => {
@@ -75,6 +76,20 @@ describe('against PyTorch', () => {
       expectClose(params, stored(`${name}.params`, i))
     }
     expect(state.step).toBe(5)
+  })
+
+  it.each([
+    ['muon', (t: Tensor) => t], ['muon-wide', (t: Tensor) => transpose(t)],
+    ['muon, of a kernel of 1×3 taps,', (t: Tensor) => reshape(t, [1, 3, 1, 2])],
+  ] as const)('%s takes the steps that singular values say', (name, shaped) => {
+    const optimiser = muon({ decay: 0.01 })
+    let params = shaped(stored('initial'))
+    let state = initOptimiser(optimiser, params)
+    for (let i = 0; i < 5; i++) {
+      ({ params, state } = updateParams(optimiser, state, params, shaped(stored('gradients', i))))
+      const expected = stored(`${name.split(',')[0]}.params`, i)
+      expectClose(reshape(params, expected.shape), expected)
+    }
   })
 
   it('adam by default has the epsilon of Keras: the same steps with epsilon·√(1 − β₂ᵗ) for epsilon', () => {
@@ -225,6 +240,9 @@ describe('adam', () => {
     expect(() => sgd({ momentum: -0.1 })).toThrowErrorMatchingInlineSnapshot(
       `[Error: sgd: momentum is -0.1, expected a number in [0, 1).]`,
     )
+    expect(() => muon({ momentum: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[Error: muon: momentum is 1, expected a number in [0, 1).]`,
+    )
     const state = initOptimiser(adam(), makeTree())
     const wrong = { ...makeTree(), update: { w: tensor([1]), b: [] } }
     expect(() => updateParams(adam(), state, makeTree(), wrong)).toThrowErrorMatchingInlineSnapshot(
@@ -237,6 +255,41 @@ describe('adam', () => {
     expect(() => updateParams(adam(), initOptimiser(sgd(), f64(1)), f64(1), f64(1))).toThrowErrorMatchingInlineSnapshot(
       `[Error: updateParams: the first moment of the parameter is missing, expected [1].]`,
     )
+  })
+})
+
+describe('muon', () => {
+  const shapes = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
+  const gradients = shapes.chain(([h, w]) => fc.tuple(
+    fc.constant([h, w]), fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: h * w, maxLength: h * w }),
+  ))
+
+  it('moves a matrix by 0.2 × rate for each entry, more or less, whatever its gradient', () => {
+    fc.assert(fc.property(gradients, fc.integer({ min: -6, max: 6 }), ([[h, w], values], exponent) => scope(() => {
+      fc.pre(h > 1 && w > 1 && Math.hypot(...values) > 0.01)
+      const start = zeros([h, w], { dtype: 'float64' })
+      const g = tensor(Float64Array.from(values, v => v * 10 ** exponent), { shape: [h, w] })
+      const { params } = updateParams(muon({ rate: 1 }), initOptimiser(muon(), start), start, g)
+      const length = Math.hypot(...params.toArray())
+      expect(length).toBeLessThan(0.2 * 1.25 * Math.sqrt(h * w)) // all singular values at most about 1.2
+      expect(length).toBeGreaterThan(0.2 * 0.3 * Math.sqrt(Math.max(h, w))) // one of them at least
+      expect(inner(params, g).toArray()[0]).toBeLessThan(0) // downwards
+    })))
+  })
+
+  it('moves vectors, numbers and single rows and columns as Adam does', () => {
+    const of = (optimiser: Optimiser): unknown => {
+      const tree = { a: tensor([1, 2]), b: tensor(3), c: tensor([[1, 2]]), d: tensor([[1], [2]]) }
+      return bitsOf(descend(optimiser, tree, 3).params)
+    }
+    expect(of(muon({ rate: 0.01, momentum: 0.8, beta2: 0.9 }))).toEqual(of(adam({ rate: 0.01, beta1: 0.8, beta2: 0.9 })))
+  })
+
+  it('leaves zeros zero and NaN visible', () => {
+    const start = zeros([2, 2])
+    const after = (g: number): number[] => [...updateParams(muon(), initOptimiser(muon(), start), start, tensor([[g, g], [g, g]])).params.toArray()]
+    expect(after(0)).toEqual([0, 0, 0, 0])
+    expect(after(NaN)).toEqual([NaN, NaN, NaN, NaN])
   })
 })
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full, init, key,
-  mean, mlp, mul, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor, train,
+  mean, mlp, mul, muon, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor, train,
   trainablePaths, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Overflow, type Task, type Trainable,
   type Trainer, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
@@ -143,7 +143,7 @@ describe('the gradient', () => {
 
 describe('parameters that learn', () => {
   const paths = Object.keys(paramShapes(rule))
-  const optimisers = [sgd({ rate: 0.1, momentum: 0.9 }), adamW({ rate: 0.01, decay: 0.1 })]
+  const optimisers = [sgd({ rate: 0.1, momentum: 0.9 }), adamW({ rate: 0.01, decay: 0.1 }), muon({ rate: 0.01 })]
 
   it('change, and the others do not by a bit', async () => {
     const some = fc.oneof(fc.subarray(paths, { minLength: 1 }), fc.constantFrom<Trainable>('update', 'last'))
@@ -594,7 +594,7 @@ it('says what does not fit together', () => {
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
       "oneKind": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
-      "optimiser": "trainer: optimiser.type is "lion", expected 'adam' or 'sgd'.",
+      "optimiser": "trainer: optimiser.type is "lion", expected 'adam', 'muon' or 'sgd'.",
       "option": "trainer: there is no option "batchSize"; there are rule, params, batch, steps, readouts, pool, write, fromPool, reseed, damaged, damage, ranked, mutated, dropped, perturbAfter, overflow, optimiser, normalise, clip, accumulate, trainable, warmUp, cascade, critic, pace, task.",
       "overflow": "trainer: overflow is true, expected null, or an object with weight, ranges.",
       "overflowWeight": "trainer: overflow.weight is 0, expected a number > 0.",

@@ -37,12 +37,14 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
 
 it('plays on a machine so slow that frames are drawn long after their time', async () => {
   const studio = await visit('desktop')
-  await studio.page.addInitScript(() => {
+  const { page } = studio
+  await page.addInitScript(() => {
     const frame = globalThis.requestAnimationFrame
     globalThis.requestAnimationFrame = draw => frame(time => setTimeout(draw, 300, time - 500))
   })
   await studio.open('')
   await until(async () => await figure(studio, 'step') > 20)
+  expect(await page.getByRole('alert').isVisible()).toBe(false)
   await studio.leave()
 })
 

@@ -4,7 +4,7 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
 import {
   adam, cpu, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, grad, growingRule, growingTrainer, key, mean,
-  memory, mlp, mse, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train, type Backend,
+  memory, mlp, mse, muon, NonFiniteError, presets, rgba, rollout, seed, stepDecay, Tensor, tensor, to, train, type Backend,
   type DataParams, type GrowingOptions, type TrainerState, type Trainer,
 } from '../../src/index.ts'
 import { openDevice } from '../../src/backends/webgpu/device.ts'
@@ -56,9 +56,11 @@ function expectNear(got: Record<string, Float32Array>, expected: Record<string, 
   for (const [path, values] of Object.entries(expected)) expect(distance(got[path], values), path).toBeLessThan(1e-4)
 }
 
-it('takes the same iterations as the CPU: loss, gradient, parameters, optimiser and pool', async () => {
-  const here = train(trainerOn(gpu), { iterations: 3, seed: 1 })
-  for await (const expected of train(trainerOn(host), { iterations: 3, seed: 1 })) {
+it.each([
+  presets.regenerating.optimiser, muon({ rate: 5e-3 }),
+])('takes the same iterations as the CPU: loss, gradient, parameters, pool and optimiser, $type', async optimiser => {
+  const here = train(trainerOn(gpu, { optimiser }), { iterations: 3, seed: 1 })
+  for await (const expected of train(trainerOn(host, { optimiser }), { iterations: 3, seed: 1 })) {
     const got = (await here.next()).value!
     for (const name of ['loss', 'gradNorm', 'steps', 'rate'] as const) {
       expect(Math.abs(got[name] - expected[name]) / expected[name], name).toBeLessThan(1e-4)

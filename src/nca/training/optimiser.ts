@@ -8,8 +8,13 @@
  *   adam    m ← β₁ m + (1 − β₁) g                p ← p − η · m̂ / (√v̂ + ε)
  *           v ← β₂ v + (1 − β₂) g²               m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
  *   adamW   p ← p − η λ p, then as adam
+ *   muon    m ← μ m + (1 − μ) g                  p ← p − 0.2 η √max(rows, columns) · orthogonal(μ m + (1 − μ) g)
  *
- * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019). The place of ε differs between frameworks.
+ * (Polyak 1964; Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019; Jordan et al. 2024, with the factor of Liu et al., "Muon is
+ * scalable for LLM training", 2025, by which steps are as large as those of adam at the same rate). Muon is for matrices: all axes of
+ * a kernel but the last are its rows. Parameters with a single row or column, like a bias, follow adam, with μ for β₁.
+ *
+ * The place of ε differs between frameworks.
  * Keras and TensorFlow, in which Growing NCA was trained, follow the remark before section 2.1 of Kingma & Ba,
  *
  *   p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε̂)      that is, ε = ε̂ / √(1 − β₂ᵗ)
@@ -28,9 +33,11 @@ import { abs, clamp, floor, log, sqrt, square } from '../../tensor/ops/functions
 import { norm } from '../../tensor/ops/norm.ts'
 import { pow } from '../../tensor/ops/power.ts'
 import { max as greatest } from '../../tensor/ops/reduce.ts'
+import { reshape } from '../../tensor/ops/reshape.ts'
 import { sameShape, showShape, sizeOf } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { eachLeaf, mapTree, zipTrees } from '../../tensor/tree.ts'
+import { orthogonal } from './orthogonal.ts'
 import { rateAt, scheduleField, type Schedule } from './schedule.ts'
 
 type Sgd = {
@@ -59,11 +66,23 @@ type Adam = {
   readonly decay: number
 }
 
+type Muon = {
+  readonly type: 'muon'
+  /** Learning rate, a number or a schedule; default 0.01. */
+  readonly rate: Schedule
+  /** μ in [0, 1), default 0.95. */
+  readonly momentum: number
+  /** β₂ of the parameters that are no matrices, which follow adam, in [0, 1), default 0.999. */
+  readonly beta2: number
+  /** λ ≥ 0: each step also shrinks a parameter by η·λ times itself; default 0. */
+  readonly decay: number
+}
+
 /** The description of an optimiser, frozen JSON. */
-export type Optimiser = Sgd | Adam
+export type Optimiser = Sgd | Adam | Muon
 
 /**
- * The state of an optimiser: the number of steps taken, and trees like the parameters (adam: m and v, sgd: v if it has
+ * The state of an optimiser: the number of steps taken, and trees like the parameters (adam and muon: m and v, sgd: v if it has
  * momentum).
  */
 export type OptimiserState<P> = { readonly step: number; readonly moments: readonly P[] }
@@ -71,6 +90,8 @@ export type OptimiserState<P> = { readonly step: number; readonly moments: reado
 export type SgdOptions = Partial<Omit<Sgd, 'type'>>
 
 export type AdamOptions = Partial<Omit<Adam, 'type' | 'decay'>>
+
+export type MuonOptions = Partial<Omit<Muon, 'type'>>
 
 export type AdamWOptions = AdamOptions & {
   /** λ, a number ≥ 0; default 0.01. Each step shrinks a parameter by η·λ times itself. */
@@ -102,11 +123,20 @@ const adamTable: Table<Adam> = {
 const adamWTable: Table<Adam> = {
   ...adamTable, fields: { ...adamTable.fields, decay: { ...adamTable.fields.decay, default: 0.01 } },
 }
+const muonTable: Table<Muon> = {
+  type: 'muon',
+  fields: {
+    rate: { ...scheduleField, default: 0.01 },
+    momentum: { ...fraction, default: 0.95, about: 'Decay of the mean of gradients' },
+    beta2: { ...fraction, default: 0.999, about: 'Decay of the mean of their squares, for parameters that are no matrices' },
+    decay: { ...numberFrom(0), default: 0, about: 'Decoupled weight decay' },
+  },
+}
 
 /** An optimiser as a field of data. */
 export const optimiserField: Field<Optimiser> = {
-  ...choice<Optimiser>([adamTable, sgdTable]), expected: 'an optimiser, like adam({ rate: 2e-3 })',
-  about: 'How parameters follow their gradients: adam or sgd',
+  ...choice<Optimiser>([adamTable, muonTable, sgdTable]), expected: 'an optimiser, like adam({ rate: 2e-3 })',
+  about: 'How parameters follow their gradients: adam, muon or sgd',
 }
 
 /**
@@ -139,6 +169,18 @@ export function adamW(options: AdamWOptions = {}): Optimiser {
   return dataOf('adamW', adamWTable, {}, options)
 }
 
+/**
+ * Muon: matrices move in the direction whose singular values are all about 1, so that the weak directions of a gradient count as
+ * much as its strong ones; other parameters follow Adam. It bears rates several times as high as Adam does, 0.005 to 0.02, and may
+ * need far fewer iterations. How gradients are normalised hardly matters.
+ *
+ * @throws where the momentum or β₂ is not in [0, 1), the decay is negative or the rate is no rate, and for options that do not exist
+ * @example muon({ rate: cosineDecay(0.01, { length: 10_000 }) })
+ */
+export function muon(options: MuonOptions = {}): Optimiser {
+  return dataOf('muon', muonTable, {}, options)
+}
+
 /** The state before the first step: zeros of the types and on the backends of the parameters. */
 export function initOptimiser<P>(given: Optimiser, params: P): OptimiserState<P> {
   const optimiser = wholeOptimiser('initOptimiser', given)
@@ -148,7 +190,7 @@ export function initOptimiser<P>(given: Optimiser, params: P): OptimiserState<P>
 
 /** How many moments an optimiser keeps for each parameter. */
 export function momentCount(optimiser: Optimiser): number {
-  return optimiser.type === 'adam' ? 2 : optimiser.momentum === 0 ? 0 : 1
+  return optimiser.type !== 'sgd' ? 2 : optimiser.momentum === 0 ? 0 : 1
 }
 
 const givenOptimiser = record<{ optimiser: Optimiser }>({ fields: { optimiser: optimiserField } })
@@ -198,8 +240,8 @@ function sgdStep<P>({ momentum }: Sgd, state: OptimiserState<P>, params: P, grad
   return { params: descend(v), state: { step, moments: [v] } }
 }
 
-function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads: P, rate: number): Updated<P> {
-  const { beta1, beta2, epsilon, epsilonHat, decay } = optimiser
+function adamStep<P>(optimiser: Adam | Muon, state: OptimiserState<P>, params: P, grads: P, rate: number): Updated<P> {
+  const { beta1, beta2, epsilon, epsilonHat, decay } = optimiser.type === 'adam' ? optimiser : adamOf(optimiser)
   const step = state.step + 1
   const bounded = mapTree(grads, g => (g instanceof Tensor ? squarable(g) : g))
   const m = combine(params, { gradient: bounded, 'first moment': state.moments[0] }, (_, g, before) =>
@@ -208,11 +250,33 @@ function adamStep<P>(optimiser: Adam, state: OptimiserState<P>, params: P, grads
     add(mul(beta2, before), mul(1 - beta2, square(g))))
   const bias1 = 1 - beta1 ** step
   const bias2 = Math.sqrt(1 - beta2 ** step)
-  const moved = combine(params, { m, v }, (p, x, y) => {
+  const moved = combine(params, { m, v, gradient: bounded }, (p, x, y, g) => {
     const shrunk = decay === 0 ? p : mul(p, 1 - rate * decay)
+    if (optimiser.type === 'muon' && isMatrix(p)) return sub(shrunk, mul(rate, turned(add(mul(beta1, x), mul(1 - beta1, g)))))
     return sub(shrunk, mul(rate / bias1, div(x, add(div(sqrt(y), bias2), epsilonHat ? epsilon / bias2 : epsilon))))
   })
   return { params: moved, state: { step, moments: [m, v] } }
+}
+
+/** The Adam that the parameters of Muon follow which are no matrices. */
+function adamOf({ rate, momentum, beta2, decay }: Muon): Adam {
+  return { type: 'adam', rate, beta1: momentum, beta2, epsilon: 1e-7, epsilonHat: true, decay }
+}
+
+/** The rows and columns of a parameter: all axes but the last are rows. */
+function matrixOf({ shape }: Tensor): readonly [rows: number, columns: number] {
+  const columns = shape.at(-1) ?? 1
+  return [sizeOf(shape.slice(0, -1)), columns]
+}
+
+function isMatrix(p: Tensor): boolean {
+  return matrixOf(p).every(length => length > 1)
+}
+
+/** A direction for a matrix with singular values of about 1, as long as one of Adam is: its entries are about 0.2. */
+function turned(direction: Tensor): Tensor {
+  const matrix = matrixOf(direction)
+  return mul(0.2 * Math.sqrt(Math.max(...matrix)), reshape(orthogonal(reshape(direction, matrix)), direction.shape))
 }
 
 /**

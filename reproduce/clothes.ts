@@ -42,7 +42,7 @@ type Measured = { readonly window: number; readonly final: number; readonly curv
 export async function reproduceClothes(context: Context): Promise<Report> {
   const folder = join(context.data, 'fashion-mnist')
   const train = await readMnist(folder), test = await readMnist(folder, { train: false })
-  const iterations = iterationsOf(context, 3000, 3)
+  const iterations = iterationsOf(context, 2000, 3)
   const results: (Judged<Measured> & { name: Name; learned: Learned })[] = []
   for (const name of Object.keys(ways) as Name[]) {
     const learned = await trained(context, name, train, iterations)

@@ -27,6 +27,7 @@ import { reproduceGrowingMnist } from './growing-mnist.ts'
 import { reproduceGuidance } from './guidance.ts'
 import { reproduceInpaint } from './inpaint.ts'
 import { reproduceLatent } from './latent.ts'
+import { reproduceOptimisers } from './optimisers.ts'
 import { reproducePerceptions } from './perceptions.ts'
 import { reproducePool } from './pool.ts'
 import { reproduceSegmentation } from './segmentation.ts'
@@ -36,6 +37,7 @@ import { reproduceVideo } from './video.ts'
 const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<Report> }>> = {
   pool: { what: 'the sample pool turns negative recovery into positive (table 5); about 6 min', run: reproducePool },
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST; about 1.5 h', run: reproduceDigits },
+  optimisers: { what: 'Muon needs fewer iterations than Adam; needs MNIST; about 15 min', run: reproduceOptimisers },
   clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist; about 1 h', run: reproduceClothes },
   perceptions: { what: 'which of six perceptions recovers best (table 1); about 1½ h', run: reproducePerceptions },
   texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 1¾ h', run: reproduceTexture },

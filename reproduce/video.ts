@@ -10,14 +10,14 @@
  *   the paper's pool.
  * - Cells that update at random do not know how often they have updated, so a picture that they move is smeared. Here all cells
  *   update in every step.
- * - Frames at whole pixels do not determine the speed well enough to predict where a digit will be: see `lib/moving-digit.ts`.
+ * - Where frames do not say exactly how fast a digit moves, nobody can predict where it will be: see `lib/moving-digit.ts`.
  *
  * The measures are the error, compared with that of the guess that nothing moves, and whether a reader trained on real frames
  * reads the digit in the predicted ones.
  */
 import { join } from 'node:path'
 import {
-  adam, conv, cosineDecay, defineRule, filmStrip, foldIn, gather, key, mlp, mse, rollout, scope, setChannels, takeRole, taskTrainer, tensor,
+  conv, cosineDecay, defineRule, filmStrip, foldIn, gather, key, mlp, mse, muon, rollout, scope, setChannels, takeRole, taskTrainer, tensor,
   upscale, warmUp, zeros, type DataParams, type DataRule, type Image, type Task, type Tensor,
   type Trainer, type TrainerState,
 } from '../src/index.ts'
@@ -56,9 +56,9 @@ export async function reproduceVideo(context: Context): Promise<Report> {
     target: grey(frameOf(lesson(0), given + made - 1), side),
     paint: async (params: DataParams) => grey((await continued(params, taskOf(lesson, made).seeds([0]))).at(-1)!, side),
   }
-  const [early, late] = [quick ? 3 : 2000, iterationsOf(context, 2000, 3)]
-  const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early), { iterations: early, ...show })
-  const then = await learn(context, 'all', trainerOf(lesson, made, late, params), { iterations: late, ...show })
+  const [early, late] = [quick ? 3 : 2500, iterationsOf(context, 1200, 3)]
+  const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early, 4e-3), { iterations: early, ...show })
+  const then = await learn(context, 'all', trainerOf(lesson, made, late, 2e-3, params), { iterations: late, ...show })
   const learned = { ...then, losses: [...begun.losses, ...then.losses], seconds: begun.seconds + then.seconds }
 
   const reader = readerOf(train, foldIn(run, 1), quick ? 300 : 20_000, quick ? 30 : 6000)
@@ -96,7 +96,8 @@ around the centre of a frame, and has learnt from real ones.
 
 What differs from the paper, which shows such videos and gives no numbers: one digit, since two that lie upon one another nobody
 could read; ${digit}×${digit} pixels of ${side}×${side}; every frame of a rollout of ${made} (in the first ${early.toLocaleString('en-US')} iterations of ${few}) is judged in
-training, in the place of single transitions from a pool; all cells update in every step; and half pixels are seen, so that ${given} frames say how fast the digit is.
+training, in the place of single transitions from a pool; Muon in the place of Adam; all cells update in every step; and digits move in eight
+directions by whole pixels, so that frames say exactly where they go until they meet a wall.
 
 ${listOf(context, [own])}
 
@@ -110,11 +111,11 @@ Four test videos, each above what the rule makes of their first ${given} frames:
 ` }
 }
 
-/** A trainer of rollouts over `count` frames. */
-function trainerOf(video: (id: number) => Video, count: number, iterations: number, params?: DataParams): Trainer<TrainerState<DataParams>> {
+/** A trainer of rollouts over `count` frames, by Muon with this first rate. */
+function trainerOf(video: (id: number) => Video, count: number, iterations: number, rate: number, params?: DataParams): Trainer<TrainerState<DataParams>> {
   return taskTrainer({
     rule, task: taskOf(video, count), params, batch: 8, steps: [count * pace, count * pace + 1], readouts: ready.slice(0, count), clip: 1,
-    optimiser: adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 2e-5 })) }),
+    optimiser: muon({ rate: warmUp(30, cosineDecay(rate, { length: iterations, final: rate / 100 })) }),
   })
 }
 

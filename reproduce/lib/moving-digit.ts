@@ -1,11 +1,12 @@
 /**
- * A digit that moves through a square and bounces off its walls, as in MovingMNIST (Srivastava et al. 2015), for one digit.
+ * A digit that moves through a square and bounces off its walls, as in MovingMNIST (Srivastava et al. 2015), with these differences:
+ * there is one digit, and each coordinate changes by −1, 0 or 1 pixel from frame to frame, but not both by 0.
  *
- * MovingMNIST draws digits at whole pixels, so from k frames a speed is known only up to 1 / (k − 1) pixels per frame. Ten frames
- * later the digit may be anywhere in a range of several pixels, and the prediction with the least squared error is a blur. Here
- * digits move at twice the resolution, and frames are means of 2×2 pixels: half pixels are visible, and speeds known twice as well.
+ * MovingMNIST moves digits in any direction and draws them at whole pixels, so from k frames a speed is known only up to 1 / (k − 1)
+ * pixels per frame. Ten frames later the digit may be anywhere in a range of several pixels, and the prediction with the least squared
+ * error is a blur, of the best rule too. Here two frames say exactly where the digit goes, until it meets a wall.
  */
-import { drawInteger, foldIn, movingMnist, type Key } from '../../src/index.ts'
+import { drawInteger, foldIn, type Key } from '../../src/index.ts'
 import type { Mnist } from '../../src/node/index.ts'
 import { halved } from './digits.ts'
 
@@ -20,12 +21,29 @@ export type Video = {
   readonly label: number
 }
 
+const room = side - digit
+
+/** How many pixels a digit moves down and to the right from frame to frame. */
+const moves = [[-1, -1], [-1, 0], [-1, 1], [0, -1], [0, 1], [1, -1], [1, 0], [1, 1]] as const
+
 /** Video number `id`: the same key and number give the same video. */
 export function videoOf({ images, labels, n }: Mnist, k: Key, id: number, length: number): Video {
-  const own = foldIn(k, id), which = drawInteger(own, 0, n)
-  const one = { images: images.subarray(which * 784, (which + 1) * 784), n: 1 }
-  const { frames } = movingMnist(one, foldIn(own, 1), { length, size: 2 * side, digits: 1, speed: 3.6 })
-  return { frames: halved(frames, 2 * side), label: labels[which] }
+  const own = foldIn(k, id)
+  const draw = (what: number, count: number): number => drawInteger(foldIn(own, what), 0, count)
+  const which = draw(0, n), [top, left] = [draw(1, room + 1), draw(2, room + 1)], [down, right] = moves[draw(3, moves.length)]
+  const picture = halved(images.subarray(which * 784, (which + 1) * 784))
+  const frames = new Float32Array(length * cells)
+  for (let t = 0; t < length; t++) {
+    const at = t * cells + reflected(top + t * down) * side + reflected(left + t * right)
+    for (let y = 0; y < digit; y++) frames.set(picture.subarray(y * digit, (y + 1) * digit), at + y * side)
+  }
+  return { frames, label: labels[which] }
+}
+
+/** A position on a line, reflected at 0 and at `room` as often as it passes them. */
+function reflected(position: number): number {
+  const turn = 2 * room
+  return room - Math.abs((position % turn + turn) % turn - room)
 }
 
 /**

@@ -43,13 +43,13 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 1¾ h', run: reproduceTexture },
   video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about 1 h', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto; about 40 min', run: reproduceEdges },
-  'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST', run: reproduceGrowingMnist },
-  guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST', run: reproduceGuidance },
+  'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST; about 1 h', run: reproduceGrowingMnist },
+  guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST; about 45 min', run: reproduceGuidance },
   latent: { what: 'emoji of 128² and 256² grow and heal in the latents of a VQ-VAE (figures 8 and 9, table 2); needs noto; about 1½ h', run: reproduceLatent },
   inpaint: { what: 'holes in emoji are filled in latents (figure 10 in kind); needs noto; about 1 h', run: reproduceInpaint },
-  segmentation: { what: 'the parts of a brain, and how sure that is; needs the brain', run: reproduceSegmentation },
-  depth: { what: 'how far away things are, from two pictures; needs stereo', run: reproduceDepth },
-  digits3d: { what: 'solid digits among balls in a noisy volume (M3D-NCA in kind); needs MNIST', run: reproduceDigits3d },
+  segmentation: { what: 'the parts of a brain, and how sure that is; needs the brain; about 2 h', run: reproduceSegmentation },
+  depth: { what: 'how far away things are, from two pictures; needs stereo; about ½ h', run: reproduceDepth },
+  digits3d: { what: 'solid digits among balls in a noisy volume (M3D-NCA in kind); needs MNIST; about 20 min', run: reproduceDigits3d },
 }
 
 const { values, positionals } = parseArgs({

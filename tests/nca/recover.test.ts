@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   conditionalTask, damageMask, defineRule, erase, exchangeInputs, foldIn, growingTask, init, key, memory, mlp, recover, recovery,
-  recoveryProtocol, rollout, setChannels, takeRole, tensor, trajectoryTask, uniform, type Damage, type Tensor,
+  recoveryProtocol, rollout, setChannels, takeRole, tensor, trajectoryTask, uniform, type Damage, type Task, type Tensor,
 } from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
 
@@ -58,6 +58,22 @@ it('damage does not change frozen channels, and a mutation changes only these', 
   expect(list(takeRole(rule, damaged, 'rgba'))).toEqual(list(takeRole(rule, erase(before, damageMask(key(0), rightHalf, 2, 5, 6)), 'rgba')))
   expect(list(takeRole(rule, mutated, 'rgba'))).toEqual(list(takeRole(rule, before, 'rgba')))
   expect(list(takeRole(rule, mutated, 'condition'))).toEqual(list(takeRole(rule, task.seeds([1, 0]), 'condition')))
+})
+
+it('a mutation turns each example into one of another kind, half the list further on or soon after', async () => {
+  const kinds = ['a', 'b', 'a', 'b'], asked: (readonly number[])[] = []
+  const of = (kind: (id: number) => string): Task => ({
+    ...task, examples: 4, kind, seeds: (ids, k) => task.seeds(ids.map(id => id % 2), k),
+    loss: (_x, ids) => {
+      asked.push(ids)
+      return tensor(ids)
+    },
+  })
+  await recover(rule, of(id => kinds[id]), params, { by: 'mutation', perturb: 1, judge: 2 })
+  expect(asked).toEqual([[0, 1, 2, 3], [3, 0, 1, 2], [3, 0, 1, 2]])
+  await expect(recover(rule, of(() => 'a'), params, { by: 'mutation', perturb: 1, judge: 2 })).rejects.toThrow(
+    'recover: examples is [0, 1, 2, 3], expected examples of more than one kind, of which one can become the other.',
+  )
 })
 
 it('compares a trajectory with its first picture when it is damaged, and with its last at the end', async () => {

@@ -18,7 +18,7 @@ import { inStages } from '../cascade.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { exchangeInputs, rollout } from '../step.ts'
 import { damagedBut, damageMask, publishedCircles, wholeDamage, type Damage } from '../training/damage.ts'
-import type { Task } from '../training/trainer-options.ts'
+import { kindOf, type Task } from '../training/trainer-options.ts'
 import { batches, predictOptions, type PredictOptions } from './evaluate.ts'
 
 export type RecoverOptions = Omit<PredictOptions, 'steps'> & {
@@ -50,8 +50,8 @@ const recoverKeys = keysOf<RecoverOptions>({
 
 /**
  * How much of what a perturbation destroys a rule rebuilds. A mutation turns each example into the one half the list further on,
- * by which it is measured from then on. A task with several readouts is measured by its first one at the perturbation, and by its
- * last one at the end.
+ * or the next of another kind (`Task.kind`), by which it is measured from then on. A task with several readouts is measured by its
+ * first one at the perturbation, and by its last one at the end.
  *
  * @throws where the task has no such example, `judge` is not after `perturb`, or the rule cannot be perturbed like this
  * @example const { percent } = await recover(rule, task, params, { by: 'damage', examples: [0, 1, 2, 3] })
@@ -67,7 +67,7 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
   const isMutation = by === 'mutation'
   check(!isMutation || (rule.type !== 'custom' && rule.frozen.length > 0), name, 'by', by, "'damage': the rule has no frozen channels in which it is told what to become")
   check(!isMutation || ids.length > 1, name, 'the number of examples', ids.length, 'at least 2, of which one can become the other')
-  const others = isMutation ? ids.map((_, i) => ids[(i + (ids.length >> 1)) % ids.length]) : ids
+  const others = isMutation ? ids.map((_, i) => otherThan(task, ids, i)) : ids
   const early = (task.readouts ?? 1) > 1 ? 0 : undefined
   const errors: readonly number[][] = [[], [], []]
   for (const [i, run] of runs.entries()) {
@@ -83,6 +83,14 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
   const [before, damaged, final] = errors.map(values => values.reduce((a, b) => a + b, 0) / values.length)
   const isUnhurt = damaged - before <= 0.01 * Math.abs(before)
   return { before, damaged, final, percent: isUnhurt ? null : await percentOf(before, damaged, final) }
+}
+
+/** The example that the one at a place of the list becomes: half the list further on, or the next one after that of another kind. */
+function otherThan(task: Task, ids: readonly number[], place: number): number {
+  const own = kindOf(task, ids[place]), half = place + (ids.length >> 1)
+  const other = ids.findIndex((_, i) => kindOf(task, ids[(half + i) % ids.length]) !== own)
+  check(other >= 0, 'recover', 'examples', ids, 'examples of more than one kind, of which one can become the other')
+  return ids[(half + other) % ids.length]
 }
 
 function damagedBy(rule: Rule, x: Tensor, damage: Damage, k: Key): Tensor {

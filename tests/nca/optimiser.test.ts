@@ -61,7 +61,7 @@ const optimisers: [string, Optimiser][] = [
   ['muon', muon({ rate: stepDecay(0.05, { at: [440, 470], factor: 0.1 }) })],
 ]
 
-describe('against PyTorch', () => {
+describe('against PyTorch and NumPy', () => {
   const cases: [string, Optimiser][] = [
     ['sgd', sgd({ rate: 0.05 })],
     ['sgd-momentum', sgd({ rate: 0.05, momentum: 0.9 })],
@@ -82,7 +82,7 @@ describe('against PyTorch', () => {
     ['muon', (t: Tensor) => t], ['muon-wide', (t: Tensor) => transpose(t)],
     ['muon, of a kernel of 1×3 taps,', (t: Tensor) => reshape(t, [1, 3, 1, 2])],
   ] as const)('%s takes the steps that singular values say', (name, shaped) => {
-    const optimiser = muon({ decay: 0.01 })
+    const optimiser = muon({ rate: 0.01, decay: 0.01 })
     let params = shaped(stored('initial'))
     let state = initOptimiser(optimiser, params)
     for (let i = 0; i < 5; i++) {

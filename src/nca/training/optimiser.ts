@@ -68,7 +68,7 @@ type Adam = {
 
 type Muon = {
   readonly type: 'muon'
-  /** Learning rate, a number or a schedule; default 0.01. */
+  /** Learning rate, a number or a schedule; default 2e-3. */
   readonly rate: Schedule
   /** μ in [0, 1), default 0.95. */
   readonly momentum: number
@@ -126,7 +126,7 @@ const adamWTable: Table<Adam> = {
 const muonTable: Table<Muon> = {
   type: 'muon',
   fields: {
-    rate: { ...scheduleField, default: 0.01 },
+    rate: { ...scheduleField, default: 2e-3 },
     momentum: { ...fraction, default: 0.95, about: 'Decay of the mean of gradients' },
     beta2: { ...fraction, default: 0.999, about: 'Decay of the mean of their squares, for parameters that are no matrices' },
     decay: { ...numberFrom(0), default: 0, about: 'Decoupled weight decay' },
@@ -171,11 +171,10 @@ export function adamW(options: AdamWOptions = {}): Optimiser {
 
 /**
  * Muon: matrices move in the direction whose singular values are all about 1, so that the weak directions of a gradient count as
- * much as its strong ones; other parameters follow Adam. It bears rates several times as high as Adam does, 0.005 to 0.02, and may
- * need far fewer iterations. How gradients are normalised hardly matters.
+ * much as its strong ones; other parameters follow Adam. It may need fewer iterations. Rates are on the scale of Adam's.
  *
  * @throws where the momentum or β₂ is not in [0, 1), the decay is negative or the rate is no rate, and for options that do not exist
- * @example muon({ rate: cosineDecay(0.01, { length: 10_000 }) })
+ * @example muon({ rate: cosineDecay(2e-3, { length: 10_000 }) })
  */
 export function muon(options: MuonOptions = {}): Optimiser {
   return dataOf('muon', muonTable, {}, options)

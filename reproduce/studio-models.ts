@@ -2,21 +2,20 @@
  * The models of Studio that are not growing ones: small and short versions of what `npm run reproduce` does at length. Each is
  * trained from scratch in a few minutes on one core, through all stages if there are several.
  *
- *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [digits | emoji | inside | texture …] [--out FOLDER] [--iterations N]
+ *   npx tsx reproduce/studio-models.ts FOLDER-OF-DATA [emoji | inside | texture …] [--out FOLDER] [--iterations N]
  *
- * `npm run data mnist` and `npm run data textures` fetch the data; the outlines of `inside` come from lib/outlines.ts. The
- * files go to assets/studio, or to --out; --iterations limits each stage, to check that it works. judge-studio-models.ts
- * measures how good they are.
+ * `npm run data textures` fetches the data; the outlines of `inside` come from lib/outlines.ts. The files go to assets/studio, or
+ * to --out; --iterations limits each stage, to check that it works. judge-inside.ts measures how good the segmentation is.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
-  adam, add, classificationTask, conditionalTask, conv, cpu, defineRule, examplesOf, fit, imageToImageTask,
+  adam, add, conditionalTask, conv, cpu, defineRule, fit, imageToImageTask,
   imageToTensor, mean, mlp, mul, padImage, recipes, resize, square, stack, stepDecay, sub, takeChannels, taskTrainer,
   tensor, textureTask, train, type DataParams, type DataRule, type Examples, type Trainer, type TrainerState,
 } from '../src/index.ts'
-import { emoji, readMnist, readPng, saveModel } from '../src/node/index.ts'
+import { emoji, readPng, saveModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
 
 /** A stage of a training: a number of iterations, and a trainer that begins with the given parameters or new ones. */
@@ -31,22 +30,6 @@ type Family = {
 const backend = cpu({ threads: Number(process.env.CELLGRAD_THREADS || 1) })
 const decay = (rate: number, iterations: number): ReturnType<typeof adam> =>
   adam({ rate: stepDecay(rate, { at: [Math.round(0.7 * iterations), Math.round(0.9 * iterations)], factor: 0.3 }) })
-
-/** Self-classifying digits: the rule of Randazzo et al. without its noise. */
-async function digits(data: string): Promise<Family> {
-  const rule = defineRule({ ...recipes.digits.rule, noise: null })
-  const { images, labels } = await readMnist(join(data, 'mnist'))
-  const shown = { ...examplesOf(images.subarray(0, 6000 * 784), [28, 28, 1]), labels: labels.subarray(0, 6000) }
-  const task = classificationTask(rule, shown, { backend })
-  const stage = (iterations: number, rate: number): Stage => ({
-    iterations,
-    trainer: begun => taskTrainer({ rule, task, batch: 8, steps: [16, 24], normalise: true, optimiser: decay(rate, iterations), ...begun }),
-  })
-  return {
-    rule, stages: [stage(1600, 1e-3), stage(4000, 2e-3)],
-    provenance: { data: 'MNIST, the first 6,000 of the training set', grid: '28', shows: 'classes' },
-  }
-}
 
 /** Five emoji grown by one rule: conditional growing, with Sobel filters and a small grid. */
 async function five(): Promise<Family> {
@@ -130,7 +113,7 @@ async function texture(data: string): Promise<Family> {
   }
 }
 
-const families = { digits, emoji: five, inside, texture }
+const families = { emoji: five, inside, texture }
 
 const { values: { out, iterations: most }, positionals: [data, ...names] } = parseArgs({
   allowPositionals: true,

@@ -10,16 +10,16 @@ import type { Context, Row } from './context.ts'
 export type Report = {
   /** The same rows and columns for every seed. */
   readonly rows: readonly Row[]
-  /** The text in Markdown, around the table of the rows. */
-  readonly text: (numbers: string) => string
+  /** The text in Markdown, around the table of the rows; it also gets the rows of all seeds as one list. */
+  readonly text: (numbers: string, rows: readonly Row[]) => string
 }
 
 /** The text of several seeds' reports: that of the first seed, with the numbers of all. */
 export function textOf(reports: readonly Report[], seeds: readonly number[]): string {
-  const numbers = table(together(reports.map(({ rows }) => rows)))
+  const rows = together(reports.map(({ rows }) => rows)), numbers = table(rows)
   const [first] = seeds
   const note = `Mean ± standard deviation of ${inWords(seeds)}. Pictures, curves, and what else is said below are of seed ${first}.`
-  return reports[0].text(seeds.length === 1 ? numbers : `${numbers}\n\n${note}`)
+  return reports[0].text(seeds.length === 1 ? numbers : `${numbers}\n\n${note}`, rows)
 }
 
 /** Rows for a file; with several seeds, each row has its seed. */

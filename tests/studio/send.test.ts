@@ -71,7 +71,7 @@ describe.each(Object.keys(screens) as Screen[])('on a %s', screen => {
 })
 
 it('a page of digits says which digit most cells see in a drawing', async () => {
-  const digits = await readModel(fileURLToPath(new URL('../../assets/studio/digits.safetensors', import.meta.url)))
+  const digits = await readModel(fileURLToPath(new URL('../../assets/claims/digits-mse.safetensors', import.meta.url)))
   writeFileSync(join(folder, 'digits.html'), await exportHtml(digits, { start: zeros([1, 28, 28, 20]) }))
   const file = await visitFile('desktop', url('digits.html'))
   const { page } = file

@@ -7,13 +7,17 @@
  * `lady-beetle-1f41e.safetensors` grows `lady-beetle-1f41e.png`, 🐞. Models of other families have only a name.
  */
 import { useEffect, useState } from 'preact/hooks'
+import digits from '../../../assets/claims/digits-mse.safetensors?url'
 import { pixelsOf } from '../ui/picture.ts'
 import type { ModelFile, Target } from './model-file.ts'
 
 const files: Record<string, string> = import.meta.glob('../../../assets/models/*.safetensors', { query: '?url', import: 'default', eager: true })
 const faces: Record<string, string> = import.meta.glob('../../../assets/emoji/*.png', { query: '?url', import: 'default', eager: true })
 
-const families: Record<string, string> = import.meta.glob('../../../assets/studio/*.safetensors', { query: '?url', import: 'default', eager: true })
+const families: Record<string, string> = {
+  '/digits.safetensors': digits,
+  ...import.meta.glob('../../../assets/studio/*.safetensors', { query: '?url', import: 'default', eager: true }),
+}
 
 export type Bundled = {
   readonly name: string

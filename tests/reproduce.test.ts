@@ -65,10 +65,11 @@ it('a longer training continues the longest shorter one of the same part and see
   const trainer = taskTrainer({ rule, task: imageToImageTask(rule, { inputs: dots, outputs: dots }), batch: 1, steps: [1, 2], optimiser: adam({ rate: 1e-3 }) })
   const image = { width: 1, height: 1, data: new Float32Array(4) }
   const context = { name: 'longer', out, work: out, models: null, seed: 0, seeds: [0, 1], data: '', quick: true, iterations: null }
-  const seconds = new Map<number, number>()
+  const seconds = new Map<number, number>(), shorter = new Map<number, readonly number[] | undefined>()
   const lossesOf = async (iterations: number, seed = 0, part = 'dots'): Promise<readonly number[]> => {
     const learned = await learn({ ...context, seed }, part, trainer, { iterations, target: image, paint: async () => image })
     seconds.set(iterations, learned.seconds)
+    shorter.set(iterations, learned.shorter)
     return learned.losses
   }
   const short = await lossesOf(3), long = await lossesOf(5)
@@ -82,6 +83,8 @@ it('a longer training continues the longest shorter one of the same part and see
     'dots-0-0-2.safetensors', 'dots-0-2.safetensors', 'dots-0-3.safetensors', 'dots-0-4.safetensors', 'dots-0-5.safetensors', 'dots-1-2.safetensors',
   ])
   expect(await lossesOf(3)).toEqual(short)
+  expect(await lossesOf(5)).toEqual(long)
+  expect(shorter).toEqual(new Map([[2, []], [3, []], [4, [3]], [5, [3]]]))
   vi.restoreAllMocks()
 })
 

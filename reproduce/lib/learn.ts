@@ -9,7 +9,13 @@ import { showProgress } from '../../src/cli/terminal/progress.ts'
 import { readCheckpoint, saveCheckpoint } from '../../src/node/index.ts'
 import type { Context } from './context.ts'
 
-export type Learned<P = DataParams> = { readonly params: P; readonly losses: readonly number[]; readonly seconds: number }
+export type Learned<P = DataParams> = {
+  readonly params: P
+  readonly losses: readonly number[]
+  readonly seconds: number
+  /** The lengths of the shorter runs from which this one went on. */
+  readonly shorter?: readonly number[]
+}
 
 export type LearnOptions<P = DataParams> = {
   readonly iterations: number
@@ -29,11 +35,12 @@ export async function learn<P = DataParams>(
   const from = longest(folder, name, iterations)
   const kept = from === null ? null : await readCheckpoint<P>(from)
   let state = kept?.state ?? trainer.init(key(context.seed))
-  const losses: number[] = JSON.parse(kept?.metadata.losses ?? '[]')
+  const losses: number[] = JSON.parse(kept?.metadata.losses ?? '[]'), shorter: number[] = JSON.parse(kept?.metadata.shorter ?? '[]')
+  if (from !== null && from !== file) shorter.push(losses.length)
   const before = Number(kept?.metadata.seconds ?? 0)
   let seconds = before
   console.log(`${context.name}, ${part}: ${iterations} iterations${kept ? `, from ${state.iteration} on` : ''}`)
-  if (state.iteration >= iterations) return { params: state.params, losses, seconds }
+  if (state.iteration >= iterations) return { params: state.params, losses, seconds, shorter }
   const display = showProgress(process.stdout, iterations, state.iteration, target)
   try {
     await display.picture(() => paint(state.params))
@@ -41,7 +48,7 @@ export async function learn<P = DataParams>(
       state = progress.state
       losses.push(progress.loss)
       seconds = before + progress.seconds
-      const metadata = { losses: JSON.stringify(losses), seconds: String(seconds) }
+      const metadata = { losses: JSON.stringify(losses), seconds: String(seconds), shorter: JSON.stringify(shorter) }
       if (state.iteration % 200 === 0 || state.iteration === iterations) await saveCheckpoint(file, state, metadata)
       display.update(progress)
       await display.picture(() => paint(state.params))
@@ -52,7 +59,7 @@ export async function learn<P = DataParams>(
   } finally {
     display.end()
   }
-  return { params: state.params, losses, seconds }
+  return { params: state.params, losses, seconds, shorter }
 }
 
 /** The file of the longest run of this name that was planned for at most `iterations` iterations. */
@@ -73,10 +80,11 @@ export function averaged(losses: readonly number[]): { readonly x: number; reado
   })
 }
 
-/** 'trained 1,000 iterations in 5 min, log10 of the last losses −2.3' */
-export function summary({ losses, seconds }: Pick<Learned, 'losses' | 'seconds'>): string {
+/** '1,000 iterations in 5 min, log10 of the last losses −2.3', and whether it went on from shorter runs */
+export function summary({ losses, seconds, shorter = [] }: Pick<Learned, 'losses' | 'seconds' | 'shorter'>): string {
   const last = losses.slice(-100)
   const mean = last.reduce((a, b) => a + b, 0) / last.length
   const time = seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`
-  return `${losses.length} iterations in ${time}, log10 of the last losses ${Math.log10(mean).toFixed(2)}`
+  const begun = shorter.length > 0 ? `, the first ${shorter.map(n => n.toLocaleString('en-US')).join(' and ')} by the schedule of a shorter run` : ''
+  return `${losses.length.toLocaleString('en-US')} iterations in ${time}${begun}, log10 of the last losses ${Math.log10(mean).toFixed(2)}`
 }

@@ -10,7 +10,10 @@
  *   the paper's pool.
  * - Cells that update at random do not know how often they have updated, so a picture that they move is smeared. Here all cells
  *   update in every step.
- * - Where frames do not say exactly how fast a digit moves, nobody can predict where it will be: see `lib/moving-digit.ts`.
+ * - Where frames do not say exactly how fast a digit moves, or where it will turn, nobody can predict where it will be: see
+ *   `lib/moving-digit.ts`.
+ * - All cells of a digit must turn at once when one side of it meets a wall, but news travels by one cell per step through 3×3 cells,
+ *   and there are four steps from frame to frame. So cells also see 5×5 taps that are two cells apart: four cells per step.
  *
  * The measures are the error, compared with that of the guess that nothing moves, and whether a reader trained on real frames
  * reads the digit in the predicted ones.
@@ -41,7 +44,8 @@ const cells = side * side, hidden = 16, videos = 100_000
 
 const rule: DataRule = defineRule({
   channels: { frames: given, hidden }, padding: 'zero', fireRate: 1,
-  perceive: [conv(48, { bias: true, activation: 'leakyRelu' })], update: mlp(64, { activation: 'leakyRelu', lastStd: 1e-3 }),
+  perceive: [conv(32, { bias: true, activation: 'leakyRelu' }), conv(24, { bias: true, activation: 'leakyRelu', size: 5, dilation: 2 })],
+  update: mlp(64, { activation: 'leakyRelu', lastStd: 1e-3 }),
 })
 
 /** The steps at which frames must be ready. */
@@ -56,7 +60,7 @@ export async function reproduceVideo(context: Context): Promise<Report> {
     target: grey(frameOf(lesson(0), given + made - 1), side),
     paint: async (params: DataParams) => grey((await continued(params, taskOf(lesson, made).seeds([0]))).at(-1)!, side),
   }
-  const [early, late] = [quick ? 3 : 2500, iterationsOf(context, 1200, 3)]
+  const [early, late] = [quick ? 3 : 2500, iterationsOf(context, 3000, 3)]
   const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early, 4e-3), { iterations: early, ...show })
   const then = await learn(context, 'all', trainerOf(lesson, made, late, 2e-3, params), { iterations: late, ...show })
   const learned = { ...then, losses: [...begun.losses, ...then.losses], seconds: begun.seconds + then.seconds }
@@ -96,8 +100,9 @@ around the centre of a frame, and has learnt from real ones.
 
 What differs from the paper, which shows such videos and gives no numbers: one digit, since two that lie upon one another nobody
 could read; ${digit}×${digit} pixels of ${side}×${side}; every frame of a rollout of ${made} (in the first ${early.toLocaleString('en-US')} iterations of ${few}) is judged in
-training, in the place of single transitions from a pool; Muon in the place of Adam; all cells update in every step; and digits move in eight
-directions by whole pixels, so that frames say exactly where they go until they meet a wall.
+training, in the place of single transitions from a pool; Muon in the place of Adam; all cells update in every step; cells see 3×3 cells
+and 5×5 taps that are two cells apart; and digits move in eight directions by whole pixels until their ink meets a wall, so that
+frames say exactly where they go.
 
 ${listOf(context, [own])}
 

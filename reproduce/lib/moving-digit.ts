@@ -1,6 +1,7 @@
 /**
  * A digit that moves through a square and bounces off its walls, as in MovingMNIST (Srivastava et al. 2015), with these differences:
- * there is one digit, and each coordinate changes by −1, 0 or 1 pixel from frame to frame, but not both by 0.
+ * there is one digit; each of its coordinates changes by −1, 0 or 1 pixel from frame to frame, but not both by 0; and it bounces off when
+ * its ink meets a wall, not the frame that MNIST leaves around it, which nobody sees.
  *
  * MovingMNIST moves digits in any direction and draws them at whole pixels, so from k frames a speed is known only up to 1 / (k − 1)
  * pixels per frame. Ten frames later the digit may be anywhere in a range of several pixels, and the prediction with the least squared
@@ -21,8 +22,6 @@ export type Video = {
   readonly label: number
 }
 
-const room = side - digit
-
 /** How many pixels a digit moves down and to the right from frame to frame. */
 const moves = [[-1, -1], [-1, 0], [-1, 1], [0, -1], [0, 1], [1, -1], [1, 0], [1, 1]] as const
 
@@ -30,18 +29,31 @@ const moves = [[-1, -1], [-1, 0], [-1, 1], [0, -1], [0, 1], [1, -1], [1, 0], [1,
 export function videoOf({ images, labels, n }: Mnist, k: Key, id: number, length: number): Video {
   const own = foldIn(k, id)
   const draw = (what: number, count: number): number => drawInteger(foldIn(own, what), 0, count)
-  const which = draw(0, n), [top, left] = [draw(1, room + 1), draw(2, room + 1)], [down, right] = moves[draw(3, moves.length)]
+  const which = draw(0, n), [down, right] = moves[draw(3, moves.length)]
   const picture = halved(images.subarray(which * 784, (which + 1) * 784))
+  const ink = inkOf(picture), room = { y: side - ink.height, x: side - ink.width }
+  const top = draw(1, room.y + 1), left = draw(2, room.x + 1)
   const frames = new Float32Array(length * cells)
   for (let t = 0; t < length; t++) {
-    const at = t * cells + reflected(top + t * down) * side + reflected(left + t * right)
-    for (let y = 0; y < digit; y++) frames.set(picture.subarray(y * digit, (y + 1) * digit), at + y * side)
+    const at = t * cells + reflected(top + t * down, room.y) * side + reflected(left + t * right, room.x)
+    for (let y = 0; y < ink.height; y++) {
+      const from = (ink.top + y) * digit + ink.left
+      frames.set(picture.subarray(from, from + ink.width), at + y * side)
+    }
   }
   return { frames, label: labels[which] }
 }
 
+/** The smallest rectangle that has all the ink of a picture. */
+function inkOf(picture: Float32Array): { readonly top: number; readonly left: number; readonly height: number; readonly width: number } {
+  const inked = [...picture.keys()].filter(i => picture[i] > 0)
+  const rows = inked.map(i => Math.floor(i / digit)), columns = inked.map(i => i % digit)
+  const [top, left] = [Math.min(...rows), Math.min(...columns)]
+  return { top, left, height: Math.max(...rows) + 1 - top, width: Math.max(...columns) + 1 - left }
+}
+
 /** A position on a line, reflected at 0 and at `room` as often as it passes them. */
-function reflected(position: number): number {
+function reflected(position: number, room: number): number {
   const turn = 2 * room
   return room - Math.abs((position % turn + turn) % turn - room)
 }

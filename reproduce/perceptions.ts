@@ -29,7 +29,7 @@ const paper = {
 /** A trained rule, its trial, and its file in Markdown. */
 export type Result = { readonly learned: Learned; readonly trial: Trial; readonly file: string | null }
 
-const lengthOf = (context: Context): number => iterationsOf(context, 600, 20)
+const lengthOf = (context: Context): number => iterationsOf(context, 1000, 20)
 
 /** Trains one rule, or goes on where it was interrupted, and tries it out. */
 export async function trained(context: Context, name: Name, pooled: boolean): Promise<Result> {

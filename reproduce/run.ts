@@ -39,7 +39,7 @@ const claims: Readonly<Record<string, { what: string; run: (context: Context) =>
   digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST; about 3 h', run: reproduceDigits },
   optimisers: { what: 'Muon needs fewer iterations than Adam; needs MNIST; about 15 min', run: reproduceOptimisers },
   clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist; about 50 min', run: reproduceClothes },
-  perceptions: { what: 'which of six perceptions recovers best (table 1); about 25 min', run: reproducePerceptions },
+  perceptions: { what: 'which of six perceptions recovers best (table 1); about 15 min', run: reproducePerceptions },
   texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 1¾ h', run: reproduceTexture },
   video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about ½ h', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto; about ½ h', run: reproduceEdges },

@@ -8,7 +8,7 @@ import {
   conditionalTask, eye, filmStrip, key, overWhite, publishedPerceptions, rollout, scope, tensorToImage, type DataParams,
 } from '../src/index.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
-import { characters, emojiRule, emojiTrainer, side, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
+import { characters, emojiRule, emojiTrainer, optimisers, side, targetsOf, tryOut, type Trial } from './lib/emoji.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf } from './lib/models.ts'
 import { linesSvg } from './lib/plot.ts'
@@ -33,12 +33,11 @@ export type Result = { readonly learned: Learned; readonly trial: Trial; readonl
 const lengthOf = (context: Context, name: Name): number => iterationsOf(context, name === 'attention' ? 3000 : 1000, 20)
 
 /** Trains one rule, or goes on where it was interrupted, and tries it out. */
-export async function trained(context: Context, name: Name, pooled: boolean): Promise<Result> {
+export async function trained(context: Context, name: Name, pooled: boolean, by: keyof typeof optimisers, iterations: number): Promise<Result> {
   const rule = emojiRule(publishedPerceptions[name])
   const { targets, images } = await targetsOf()
   const task = conditionalTask(rule, targets)
-  const iterations = lengthOf(context, name)
-  const trainer = emojiTrainer(rule, task, iterations, pooled)
+  const trainer = emojiTrainer(rule, task, optimisers[by](iterations), pooled)
   const learned = await learn(context, `${name}-${pooled ? 'pool' : 'no-pool'}`, trainer, {
     iterations, target: images[0],
     paint: (params: DataParams) =>
@@ -66,7 +65,7 @@ export function numbersOf({ error, recovery }: Trial, paper: { damage: number; m
 export async function reproducePerceptions(context: Context): Promise<Report> {
   const results: (Result & { name: Name })[] = []
   for (const name of Object.keys(paper) as Name[]) {
-    results.push({ name, ...await trained(context, name, true) })
+    results.push({ name, ...await trained(context, name, true, 'muon', lengthOf(context, name)) })
   }
   const rows = results.map(({ name, trial }) => ({ perception: name, ...numbersOf(trial, paper[name]) }))
   const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))

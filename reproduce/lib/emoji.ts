@@ -5,9 +5,9 @@
  * another target, and is measured at step 449.
  */
 import {
-  conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, muon, padImage, recipes,
+  adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, muon, padImage, recipes,
   recovery, recoveryProtocol, rgba, rollout, scope, setChannels, stack, takeRole, taskTrainer, tensor, tensorToImage,
-  upscale, warmUp, type Damage, type DataParams, type DataRule, type Image, type Perception, type Task, type Tensor,
+  upscale, warmUp, type Damage, type DataParams, type DataRule, type Image, type Optimiser, type Perception, type Task, type Tensor,
   type Trainer, type TrainerState,
 } from '../../src/index.ts'
 import { emoji } from '../../src/node/index.ts'
@@ -33,14 +33,16 @@ export function emojiRule(perceive: readonly Perception[]): DataRule {
   return defineRule({ ...recipes.emoji.rule, channels, perceive })
 }
 
-/** NCAtorch's recipe, shortened: 16×16 pixels, 32 to 48 steps, Muon in the place of Adam. */
-export function emojiTrainer(
-  rule: DataRule, task: Task, iterations: number, pooled: boolean,
-): Trainer<TrainerState<DataParams>> {
+/** Adam as in NCAtorch, with a rate four times as high; and Muon, by which a third of the iterations go further. */
+export const optimisers = {
+  adam: (iterations: number): Optimiser => adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 1e-4 })), beta1: 0.5, beta2: 0.95 }),
+  muon: (iterations: number): Optimiser => muon({ rate: warmUp(30, cosineDecay(4e-3, { length: iterations, final: 2e-4 })) }),
+} as const
+
+/** NCAtorch's recipe, shortened: 16×16 pixels, 32 to 48 steps. */
+export function emojiTrainer(rule: DataRule, task: Task, optimiser: Optimiser, pooled: boolean): Trainer<TrainerState<DataParams>> {
   return taskTrainer({
-    rule, task, batch: 8, steps: [32, 48],
-    optimiser: muon({ rate: warmUp(30, cosineDecay(4e-3, { length: iterations, final: 2e-4 })) }),
-    clip: 1,
+    rule, task, batch: 8, steps: [32, 48], optimiser, clip: 1,
     ...(pooled
       ? { pool: 256, write: 'fifo', ranked: 'none', reseed: 4, damaged: 2, damage: halves, mutated: 2 }
       : { pool: 0 }),

@@ -34,7 +34,7 @@ it.runIf(long)('a claim is tried, continued, and reported', async () => {
   const again = await reproduce('pool', '--quick', '--out', out)
   expect(again.stdout).toContain('from 20 on')
   const all = await readdir(out), files = all.filter(name => name.startsWith('reproduce-pool')).sort()
-  for (const model of ['pool-conv3-no-pool', 'perceptions-conv3'].map(name => `${name}.safetensors`)) {
+  for (const model of ['pool-conv3-no-pool', 'pool-conv3'].map(name => `${name}.safetensors`)) {
     expect(all).toContain(model)
     expect((await readModel(join(out, model))).provenance).toMatchObject({ conditions: 'lizard eye', grid: '20', iterations: '20', seed: '0' })
     expect(await readFile(join(out, 'reproduce-pool.md'), 'utf8')).toContain(`\`cellgrad grow ${join(out, model)}\``)

@@ -5,7 +5,7 @@
  *
  * MovingMNIST moves digits in any direction and draws them at whole pixels, so from k frames a speed is known only up to 1 / (k − 1)
  * pixels per frame. Ten frames later the digit may be anywhere in a range of several pixels, and the prediction with the least squared
- * error is a blur, of the best rule too. Here two frames say exactly where the digit goes, until it meets a wall.
+ * error is a blur, of the best rule too. Here two frames say exactly where the digit goes, and its ink where it will turn.
  */
 import { drawInteger, foldIn, type Key } from '../../src/index.ts'
 import type { Mnist } from '../../src/node/index.ts'

@@ -25,7 +25,11 @@ const side = 28
 
 const rule = digitsRule
 
-const losses = { mse: { name: 'MSE', paper: [94.6, 99.31] }, cells: { name: 'per-cell CE', paper: [95.3, 98.46] } } as const
+/** Per-cell CE takes longer: its cells make up their minds later, so that more of them are still wrong at step 20. */
+const losses = {
+  mse: { name: 'MSE', iterations: 30_000, paper: [94.6, 99.31] },
+  cells: { name: 'per-cell CE', iterations: 50_000, paper: [95.3, 98.46] },
+} as const
 
 type Measured = {
   /** The mean over steps 20 to 30. */
@@ -40,9 +44,9 @@ type Measured = {
 export async function reproduceDigits(context: Context): Promise<Report> {
   const train = await readMnist(join(context.data, 'mnist'))
   const test = await readMnist(join(context.data, 'mnist'), { train: false })
-  const iterations = iterationsOf(context, 30_000, 3)
   const results: (Judged<Measured> & { loss: keyof typeof losses; learned: Learned })[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
+    const iterations = iterationsOf(context, losses[loss].iterations, 3)
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
     const { iterations: _published, ...recipe } = recipes.digits
     const trainer = taskTrainer({
@@ -80,7 +84,7 @@ ${verdict(results)}
 Accuracy is of cells, votes and agreement are of images. Those over steps 20 to 30 are of the whole test set, the later ones of
 ${tested} of its digits, each of which is exchanged for another one at step ${recoveryProtocol.perturb}.
 
-What differs: ${iterations.toLocaleString('en-US')} iterations instead of 100,000, of ${half.batch} samples instead of 16, a quarter of them from seeds only, and the pool
+What differs: fewer iterations than 100,000, of ${half.batch} samples instead of 16, a quarter of them from seeds only, and the pool
 opened over another quarter; all cells update in every step, of which the paper says nothing (half of them do in Randazzo et al.); 20 to 30 steps, judged ${readouts} times; Muon in the place of Adam, with a rate of 0.002 that falls along a cosine; ${seedsInWords(context)}.
 
 ${listOf(context, results)}

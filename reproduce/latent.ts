@@ -22,6 +22,8 @@ import { seedsInWords, type Report } from './lib/report.ts'
 
 const characters = ['🦎', '🦋', '🐠', '🐞'] as const
 const sides = [128, 256] as const
+/** The side of the pictures on the page, in pixels. */
+const shownSide = 128
 
 export const rule: DataRule = defineRule({
   channels: { latent: 8, hidden: 16, condition: characters.length }, frozen: ['condition'], perceive: ['identity', 'sobelX', 'sobelY'],
@@ -85,7 +87,8 @@ four of them; ${seedsInWords(context)}. Time and memory are of two cores and not
 
 ${listOf(context, models)}
 
-Each row an emoji: what is decoded after a quarter, a half, and all of the steps; with a half erased; healed; the emoji.
+Each row an emoji: what is decoded after a quarter, a half, and all of the steps; with a half erased; healed; the emoji. Pictures of 256×256
+pixels are shown at half their size.
 
 ${shown.join('\n\n')}
 ` }
@@ -121,8 +124,9 @@ async function judged(
   const own = scope(() => mean(mse(again(codec, task.images!.real(ids)), task.images!.real(ids)))).toArray()[0]
   const strip: Image[] = []
   for (const i of ids) {
-    for (const x of [...states, hurt, healed]) strip.push(await tensorToImage(scope(() => latentImages(rule, codec, x)), i))
-    strip.push(resize(images[i], side, side))
+    const decoded = async (x: Tensor): Promise<Image> => tensorToImage(scope(() => latentImages(rule, codec, x)), i)
+    for (const x of [...states, hurt, healed]) strip.push(resize(await decoded(x), shownSide, shownSide))
+    strip.push(resize(images[i], shownSide, shownSide))
   }
   return {
     errors: {

@@ -32,8 +32,10 @@ export type Result = { readonly learned: Learned; readonly trial: Trial; readonl
 /** Iterations of a training: three times as many for attention, which learns more slowly. */
 const lengthOf = (context: Context, name: Name): number => iterationsOf(context, name === 'attention' ? 3000 : 1000, 20)
 
+type Training = { readonly name: Name; readonly pooled: boolean; readonly by: keyof typeof optimisers; readonly iterations: number }
+
 /** Trains one rule, or goes on where it was interrupted, and tries it out. */
-export async function trained(context: Context, name: Name, pooled: boolean, by: keyof typeof optimisers, iterations: number): Promise<Result> {
+export async function trained(context: Context, { name, pooled, by, iterations }: Training): Promise<Result> {
   const rule = emojiRule(publishedPerceptions[name])
   const { targets, images } = await targetsOf()
   const task = conditionalTask(rule, targets)
@@ -65,7 +67,7 @@ export function numbersOf({ error, recovery }: Trial, paper: { damage: number; m
 export async function reproducePerceptions(context: Context): Promise<Report> {
   const results: (Result & { name: Name })[] = []
   for (const name of Object.keys(paper) as Name[]) {
-    results.push({ name, ...await trained(context, name, true, 'muon', lengthOf(context, name)) })
+    results.push({ name, ...await trained(context, { name, pooled: true, by: 'muon', iterations: lengthOf(context, name) }) })
   }
   const rows = results.map(({ name, trial }) => ({ perception: name, ...numbersOf(trial, paper[name]) }))
   const series = results.map(({ name, trial }) => ({ name, points: trial.curves.damage }))

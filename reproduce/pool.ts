@@ -15,10 +15,10 @@ import { numbersOf, trained } from './perceptions.ts'
 const paper = { without: { damage: -196.18, mutation: -125.05 }, with: { damage: 58.74, mutation: 95.75 } } as const
 
 export async function reproducePool(context: Context): Promise<Report> {
-  const iterations = iterationsOf(context, 3000, 20)
+  const training = { name: 'conv3', by: 'adam', iterations: iterationsOf(context, 3000, 20) } as const
   const results = {
-    without: await trained(context, 'conv3', false, 'adam', iterations),
-    with: await trained(context, 'conv3', true, 'adam', iterations),
+    without: await trained(context, { ...training, pooled: false }),
+    with: await trained(context, { ...training, pooled: true }),
   }
   const names = ['without', 'with'] as const
   const rows = names.map(name => ({ pool: name, ...numbersOf(results[name].trial, paper[name]) }))

@@ -62,7 +62,7 @@ export async function reproduceTexture(context: Context): Promise<Report> {
     const wanted = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
       photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
     for (const name of names) {
-      const learned = await trained(context, `${texture}-${name}`, ruleOf(name), wanted, photograph, iterations)
+      const learned = await trained(context, `${texture}-${name}`, { rule: ruleOf(name), wanted, photograph, iterations })
       const { measured, file } = await judgeModel(context, `${texture}-${name}`, learned, {
         rule: ruleOf(name), data: { set: `${texture}.png of scikit-image` }, grid: side, steps: [32, 55],
       }, { measure: ({ rule, params }) => tryOut(rule, params, wanted, context.seed), shown: trial => rowOf(texture, name, trial) })
@@ -140,10 +140,10 @@ function ruleOf(name: Name): DataRule {
   })
 }
 
+type Training = { readonly rule: DataRule; readonly wanted: Tensor; readonly photograph: Image; readonly iterations: number }
+
 /** Trains, or goes on where it was interrupted: 32 to 54 steps with a pool, as published, of which a quarter is reseeded. */
-function trained(
-  context: Context, part: string, rule: DataRule, wanted: Tensor, target: Image, iterations: number,
-): Promise<Learned> {
+function trained(context: Context, part: string, { rule, wanted, photograph, iterations }: Training): Promise<Learned> {
   const ranges = { rgb: [-0.5, 0.5], hidden: [-1, 1] } as const
   const task = textureTask(rule, wanted, { grid: [side, side], levels, ranges })
   const trainer = taskTrainer({
@@ -151,7 +151,8 @@ function trained(
     optimiser: adam({ rate: warmUp(50, cosineDecay(1e-3, { length: iterations, final: 1e-4 })) }),
   })
   return learn(context, part, trainer, {
-    iterations, target, paint: async params => picture(scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 54 }))),
+    iterations, target: photograph,
+    paint: async params => picture(scope(() => rollout(rule, params, task.seeds([0]), key(0), { steps: 54 }))),
   })
 }
 

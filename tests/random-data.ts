@@ -41,3 +41,6 @@ function valuesOf(json: Json): fc.Arbitrary<unknown> {
     }
   }
 }
+
+/** Whether these options of a trainer bear a penalty for overflow: a critic without a `lossWeight` counts alone. */
+export const bearsOverflow = ({ critic }: { readonly critic?: { readonly lossWeight?: number } | null }): boolean => !critic || Boolean(critic.lossWeight)

@@ -23,7 +23,7 @@ import { readData, record, schemaOf } from '../../src/backends/fields.ts'
 import { oneOf } from '../../src/backends/options.ts'
 import { filterNamesOn } from '../../src/tensor/filters.ts'
 import { rules } from '../nca/random-rule.ts'
-import { randomOf } from '../random-data.ts'
+import { bearsOverflow, randomOf } from '../random-data.ts'
 import { temporaryFolder } from './run.ts'
 
 const folder = temporaryFolder()
@@ -91,7 +91,7 @@ describe('the effective configuration', () => {
       const rule = defineRule({ ...rest, channels: { rgba: 4, ...channels }, living: living && { ...living, channel: living.channel + 4 } })
       const path = Object.keys(paramShapes(rule))[n % 3]
       const given = {
-        ...options, overflow: n % 2 === 0 || (options.critic && !options.critic.lossWeight) ? null : { weight: 2, ranges: { rgba: [0, n % 7] } }, readouts: typeof options.readouts === 'number' ? options.readouts : [1], rule, size: 4, padding: 0, cascade: null, batch: 6, pool: n % 2 === 0 ? 0 : 7, damaged: 2, reseed: 2,
+        ...options, overflow: n % 2 === 0 || !bearsOverflow(options) ? null : { weight: 2, ranges: { rgba: [0, n % 7] } }, readouts: typeof options.readouts === 'number' ? options.readouts : [1], rule, size: 4, padding: 0, cascade: null, batch: 6, pool: n % 2 === 0 ? 0 : 7, damaged: 2, reseed: 2,
         mutated: rule.frozen.length > 0 ? options.mutated ?? 0 : 0, dropped: rule.frozen.length > 0 ? options.dropped ?? 0 : 0, trainable: n % 5 === 0 ? [path] : n % 5 === 1 ? 'last' : 'all',
       }
       const made = configOf(given)

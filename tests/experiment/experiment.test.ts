@@ -17,7 +17,7 @@ import { lessonOf } from '../../src/experiment/tasks/lesson.ts'
 import { rolesOf, type TaskName } from '../../src/experiment/tasks/experiment.ts'
 import type { Json } from '../../src/backends/options.ts'
 import { rules } from '../nca/random-rule.ts'
-import { randomOf } from '../random-data.ts'
+import { bearsOverflow, randomOf } from '../random-data.ts'
 import { wrongIn } from './json-schema.ts'
 
 const data: Record<string, Values> = {
@@ -51,7 +51,7 @@ it('describes every rule and every training, for every task, and is the same whe
   fc.assert(fc.property(rules, trainings, fc.constantFrom(...taskNames), fc.option(fc.nat(4)), (any, drawn, task, fold) => {
     const rule = fitting(any, task)
     // A list of readouts must lie within the shortest rollout, which is drawn together with it.
-    const overflow = fold === null || (drawn.critic && !drawn.critic.lossWeight) ? null : { weight: fold + 0.5, ranges: { [Object.keys(rule.channels)[0]]: [-1, fold] } }
+    const overflow = fold === null || !bearsOverflow(drawn) ? null : { weight: fold + 0.5, ranges: { [Object.keys(rule.channels)[0]]: [-1, fold] } }
     const options = { ...drawn, overflow, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
     const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }

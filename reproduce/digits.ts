@@ -17,7 +17,7 @@ import { digitsRule, earlyShares, half, optimiserFor, readouts, seedsFirst, shar
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
-import { grey, said } from './lib/pictures.ts'
+import { grey, legend, said } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
@@ -92,7 +92,7 @@ ${listOf(context, results)}
 ![accuracy by step](${fileOf(context, 'accuracy', 'svg')})
 
 Five digits: the image, what its cells say at steps 20 and 149, the image that takes its place, what the cells say at step
-449. Colours are classes.
+449. Colours are classes: ${legend([...'0123456789'])}.
 
 ${results.map(({ loss }) => `${losses[loss].name}: ![${loss}](${fileOf(context, loss, 'png')})`).join('\n\n')}
 ` }

@@ -19,9 +19,9 @@ import { byBrightness } from './lib/brightness.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
 import { averaged, learn, summary } from './lib/learn.ts'
 import { judgeModel } from './lib/models.ts'
-import { coloured, grey } from './lib/pictures.ts'
+import { coloured, grey, legend } from './lib/pictures.ts'
 import { linesSvg } from './lib/plot.ts'
-import { trainReader } from './lib/reader.ts'
+import { trainReader, type Reader } from './lib/reader.ts'
 import type { Report } from './lib/report.ts'
 import { windowsOf } from './lib/windows.ts'
 
@@ -53,10 +53,11 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
 
   const counted = (part: Labelled): number[] => [...part.images.keys()].filter(i => part.images[i] > seen)
   const learnt = counted(train), judged = counted(test)
-  const windows = (part: Labelled, at: readonly number[]): Float32Array => windowsOf(part.images, [height, columns], side, at)
-  const reader = trainReader(windows(train, learnt), Uint8Array.from(learnt, i => train.labels[i]), side ** 2, context.quick ? 30 : 8000)
-  const labels = await reader.read(windows(test, judged)), read = new Uint8Array(test.labels.length)
-  labels.forEach((label, n) => { read[judged[n]] = label })
+  const windows = (images: Float32Array, at: readonly number[]): Float32Array => windowsOf(images, [height, columns], side, at)
+  const reader = trainReader(windows(train.images, learnt), Uint8Array.from(learnt, i => train.labels[i]), {
+    pixels: side ** 2, iterations: context.quick ? 30 : 40_000,
+  })
+  const read = await readWindows(reader, images => windows(images, [...images.keys()]), test)
   const wanted = judged.map(i => test.labels[i])
   const rowOf = (by: string, said: Uint8Array, own?: Unsure): Row => {
     const wrong = judged.map((i, n) => +(said[i] !== wanted[n]))
@@ -92,7 +93,7 @@ export async function reproduceSegmentation(context: Context): Promise<Report> {
 # The parts of a brain
 
 Segmentation of slices of the INIA19 atlas (Rohlfing et al., "The INIA19 template and NeuroMaps atlas for primate brain image
-parcellation and spatial normalization", 2012, CC-BY): \`npm run reproduce -- segmentation\`.
+parcellation and spatial normalization", 2012): \`npm run reproduce -- segmentation\`.
 
 ${numbers}
 
@@ -101,7 +102,8 @@ same slices by the same engine, and than the class that most cells of the same b
 All numbers count the cells in which the scan shows something.
 
 What the rule says is the class that is likeliest in the mean of ${2 * runs} runs, in each of which other cells fire; in half of them the
-slice is mirrored, as some of those for training are (added after runs on the slices alone had been judged on the same slices). How
+slice is mirrored, as some of those for training are (added after runs on the slices alone had been judged on the same slices). The
+network on windows is judged by the mean of both, too. How
 sure it is says the deviation of these probabilities (whose sum over a slice is that of NQM), or its doubt, 1 − the greatest mean
 probability. AUROC is how well that ranks the cells: the probability that a wrong one is less sure than a right one.
 
@@ -109,11 +111,13 @@ ${summary(learned)}; ${train.n} pictures for training, up to ${context.quick ? 1
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
 one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 
-The trained model stays beside its training: ${file}.
+The trained model stays beside its training, since it is not clear whether the terms of the atlas (CC-BY by its paper) let others
+distribute what is learnt from it: ${file}.
 
 ![loss](${fileOf(context, 'loss', 'svg')})
 
-Each row a test slice: the scan, the labels, what is said by ${Object.keys(guesses).join(', ')}, and where the rule's runs differ:
+Each row a test slice: the scan, the labels, what is said by ${Object.keys(guesses).join(', ')}, and where the rule's runs differ.
+Colours are classes: ${legend(parts)}.
 
 ![slices](${fileOf(context, 'slices', 'png')})
 ` }
@@ -157,6 +161,16 @@ async function segmented(params: DataParams, part: Labelled, seed: number, count
   }
 }
 
+/** The most likely class of each cell by its window in the slice and in the mirrored slice together. */
+async function readWindows(reader: Reader, windows: (images: Float32Array) => Float32Array, part: Labelled): Promise<Uint8Array> {
+  const one = await reader.probabilities(windows(part.images)), twin = await reader.probabilities(windows(mirrored(part.images, 1)))
+  const both = mirrored(twin, parts.length).map((p, i) => p + one[i])
+  return Uint8Array.from(part.images, (v, i) => {
+    const own = both.subarray(parts.length * i, parts.length * (i + 1))
+    return v > seen ? own.indexOf(Math.max(...own)) : 0
+  })
+}
+
 function first({ images, labels }: Labelled): Labelled {
   return { images: images.subarray(0, cells), labels: labels.subarray(0, cells), n: 1 }
 }
@@ -167,12 +181,13 @@ function diceOf(said: readonly number[], labels: readonly number[], c: number): 
   return scope(() => dice(mask(said), mask(labels)).toArray()[0])
 }
 
-/** Scan, labels, predictions and deviation of four slices. */
+/** Scan, labels, predictions and deviation of four slices. Cells that show nothing are black. */
 function sheet({ images, labels, n }: Labelled, guesses: readonly Uint8Array[], std: Float32Array): Image {
   const strips = [0, 1, 2, 3].flatMap(i => {
     const at = Math.floor((i + 0.5) * n / 4) * cells
     const cut = <T extends Float32Array | Uint8Array>(list: T): T => list.subarray(at, at + cells) as T
-    return [grey(cut(images), columns), ...[labels, ...guesses].map(list => coloured(cut(list), columns)), grey(cut(std).map(v => 2 * v), columns)]
+    const scan = cut(images), classes = (list: Uint8Array): number[] => Array.from(cut(list), (c, p) => (scan[p] > seen ? c : -1))
+    return [grey(scan, columns), ...[labels, ...guesses].map(list => coloured(classes(list), columns)), grey(cut(std).map(v => 2 * v), columns)]
   })
   return filmStrip(strips.map(image => upscale(image, 2)), { columns: guesses.length + 3, gap: 4 })
 }

@@ -150,7 +150,7 @@ async function continued(params: DataParams, x: Tensor): Promise<Float32Array[]>
 /** A reader of frames with a digit in the middle. */
 function readerOf(digits: Mnist, k: ReturnType<typeof key>, count: number, iterations: number): Reader {
   const list = Array.from({ length: count }, (_, id) => videoOf(digits, k, id, 1))
-  return trainReader(together(list.map(({ frames }) => centred(frames))), list.map(({ label }) => label), digit * digit, iterations)
+  return trainReader(together(list.map(({ frames }) => centred(frames))), list.map(({ label }) => label), { pixels: digit * digit, iterations })
 }
 
 async function judge(tests: readonly Video[], frames: readonly Float32Array[], reader: Reader): Promise<Row[]> {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { distributionDistance, edgeRecall, gradients } from '../reproduce/lib/sharpness.ts'
+import { distributionDistance, edgesMet, gradients } from '../reproduce/lib/sharpness.ts'
 import { learn } from '../reproduce/lib/learn.ts'
 import { judgeModel } from '../reproduce/lib/models.ts'
 import { edge, solidsOf } from '../reproduce/lib/solids.ts'
@@ -175,14 +175,14 @@ describe('sharpness', () => {
     expect(distributionDistance(Float32Array.of(3, 1), Float32Array.of(2, 6))).toBe(2)
   })
 
-  it('accepts edges that are found within one cell of a true one', () => {
+  it('accepts edges that have another one within a cell', () => {
     const real = gradients(blocks(2), side, 1)
-    expect(edgeRecall(real, real, side, 0.1)).toBe(1)
-    expect(edgeRecall(real.map(() => 0), real, side, 0.1)).toBe(0)
+    expect(edgesMet(real, real, side, 0.1)).toBe(1)
+    expect(edgesMet(real, real.map(() => 0), side, 0.1)).toBe(0)
     const step = (at: number): Float32Array =>
       gradients(Float32Array.from({ length: side * side }, (_, i) => +(i % side >= at)), side, 1)
-    expect(edgeRecall(step(4), step(3), side, 0.1)).toBe(1)
-    expect(edgeRecall(step(5), step(3), side, 0.1)).toBe(0)
+    expect(edgesMet(step(3), step(4), side, 0.1)).toBe(1)
+    expect(edgesMet(step(3), step(5), side, 0.1)).toBe(0)
   })
 })
 

@@ -77,7 +77,7 @@ export async function growDigits(context: Context, ways: Readonly<Record<string,
   const folder = join(context.data, 'mnist')
   const [train, test] = await Promise.all([readMnist(folder), readMnist(folder, { train: false })])
   const whole = padded(halved(train.images)), unseen = padded(halved(test.images))
-  const reader = trainReader(whole, train.labels, cells, context.quick ? 30 : 3000)
+  const reader = trainReader(whole, train.labels, { pixels: cells, iterations: context.quick ? 30 : 3000 })
   const count = context.quick ? 40 : 2000
   const digits = { pixels: whole.subarray(0, count * cells), labels: train.labels.subarray(0, count) }
   const wanted = Array.from({ length: classes * samples }, (_, i) => Math.floor(i / samples))

@@ -13,6 +13,14 @@ export function coloured(classes: ArrayLike<number>, width: number): Image {
   return paint(classes, width, c => (c < 0 ? [0, 0, 0] : classColours[c % classColours.length]))
 }
 
+/** What the colours of `classColours` are called, in their order. */
+const colourNames = ['orange', 'sky blue', 'green', 'yellow', 'blue', 'red', 'pink', 'purple', 'brown', 'grey']
+
+/** The classes of these names and their colours, in words. */
+export function legend(names: readonly string[]): string {
+  return names.map((name, c) => `${name} ${colourNames[c]}`).join(', ')
+}
+
 /** The predicted classes of a sample's visible cells, in colours. */
 export async function said(rule: DataRule, x: Tensor, sample: number): Promise<Image> {
   const [, height, width] = x.shape, from = sample * height * width

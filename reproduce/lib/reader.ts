@@ -5,7 +5,7 @@
  */
 import {
   adam, argMax, cosineDecay, crossEntropy, dense, drawInteger, foldIn, initOptimiser, key, mean, normal, relu, scope, tensor, updateParams,
-  valueAndGrad, zeros, type Tensor,
+  softmax, valueAndGrad, zeros, type Tensor,
 } from '../../src/index.ts'
 
 type Params = { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; readonly b2: Tensor }
@@ -13,14 +13,16 @@ type Params = { readonly w1: Tensor; readonly b1: Tensor; readonly w2: Tensor; r
 const units = 64, batch = 64
 
 export type Reader = {
-  /** The classes of pictures, which are stored one after the other. */
-  readonly read: (pictures: Float32Array) => Promise<number[]>
+  /** The probabilities of all classes, `[n,classes]`, for pictures that are stored one after the other. */
+  readonly probabilities: (pictures: Float32Array) => Promise<Float32Array>
   /** The accuracy on pictures with these labels, in per cent. */
   readonly accuracy: (pictures: Float32Array, labels: ArrayLike<number>) => Promise<number>
 }
 
-/** A reader trained on pictures of `pixels` numbers from 0 to 1, and their labels. */
-export function trainReader(pictures: Float32Array, labels: ArrayLike<number>, pixels: number, iterations: number): Reader {
+/** A reader trained on pictures of `pixels` numbers each, roughly from 0 to 1, and their labels. */
+export function trainReader(
+  pictures: Float32Array, labels: ArrayLike<number>, { pixels, iterations }: { readonly pixels: number; readonly iterations: number },
+): Reader {
   const optimiser = adam({ rate: cosineDecay(2e-3, { length: iterations, final: 1e-4 }) }), draw = key(0)
   const classes = 1 + Array.from(labels).reduce((a, b) => Math.max(a, b))
   const of = (ids: readonly number[], from: Float32Array): Tensor => {
@@ -42,14 +44,11 @@ export function trainReader(pictures: Float32Array, labels: ArrayLike<number>, p
       return updateParams(optimiser, now.state, now.params, grads)
     })
   }
-  const read = async (from: Float32Array): Promise<number[]> => {
-    const ids = Array.from({ length: from.length / pixels }, (_, i) => i)
-    return [...await scope(() => argMax(logits(now.params, of(ids, from)))).data()]
-  }
+  const logitsOf = (from: Float32Array): Tensor => logits(now.params, tensor(from, { shape: [from.length / pixels, pixels] }))
   return {
-    read,
+    probabilities: async from => Float32Array.from(await scope(() => softmax(logitsOf(from))).data()),
     async accuracy(from, wanted) {
-      const said = await read(from)
+      const said = [...await scope(() => argMax(logitsOf(from))).data()]
       return 100 * said.filter((label, i) => label === wanted[i]).length / said.length
     },
   }

@@ -8,8 +8,9 @@
  * means are flat where pictures differ: strong gradients are missing, and weak ones take their place. A distance of
  * distributions sees both. It does not depend on which of the possible pictures is generated, unlike pixel errors, for which a
  * sharp guess is worse than a blurred one; it does not reward noise, which adds gradients where real pictures have none; and
- * it has nothing to tune. It does not see whether gradients are in the right places: that is what `edgeRecall` measures, the
- * share of real edges at which the generated picture has an edge too, within a cell.
+ * it has nothing to tune. It does not see whether gradients are in the right places: that is what `edgesMet` measures, the share of
+ * the edges of one picture at which another has an edge too, within a cell. Of real edges it is the recall of the generated ones, and
+ * of generated edges their precision, which noise lowers.
  *
  * The ratio of the mean gradients (generated over real) shows the direction: below 1 blurred, above 1 rough.
  */
@@ -42,23 +43,23 @@ export function distributionDistance(a: Float32Array, b: Float32Array): number {
 }
 
 /**
- * The share of places with a real gradient above a threshold that have a generated one above it within one cell, from 0 to 1. Both
- * as `gradients` returns them.
+ * The share of the places at which `edges` has a gradient above a threshold that have one of `others` above it within one cell, from 0
+ * to 1. Both as `gradients` returns them.
  */
-export function edgeRecall(made: Float32Array, real: Float32Array, side: number, above: number): number {
+export function edgesMet(edges: Float32Array, others: Float32Array, side: number, above: number): number {
   const row = side - 1
-  let [edges, found] = [0, 0]
-  for (let at = 0; at < real.length; at++) {
-    if (real[at] <= above) continue
-    edges++
+  let [all, met] = [0, 0]
+  for (let at = 0; at < edges.length; at++) {
+    if (edges[at] <= above) continue
+    all++
     const first = at - at % (row * row), x = at % row, y = Math.floor((at - first) / row)
     let near = false
     for (let dy = Math.max(0, y - 1); dy <= Math.min(row - 1, y + 1); dy++) {
-      for (let dx = Math.max(0, x - 1); dx <= Math.min(row - 1, x + 1); dx++) near ||= made[first + dy * row + dx] > above
+      for (let dx = Math.max(0, x - 1); dx <= Math.min(row - 1, x + 1); dx++) near ||= others[first + dy * row + dx] > above
     }
-    found += +near
+    met += +near
   }
-  return found / Math.max(1, edges)
+  return met / Math.max(1, all)
 }
 
 export function meanOf(values: Float32Array): number {

@@ -29,8 +29,8 @@ rule grows all ten digits of MNIST from one cell, whose colour says which.
 ${numbers}
 
 A digit is read right where a network that was trained on real digits says what the colour stood for (paper: 100 %); of real
-digits that it had not seen it reads ${readable.toFixed(1)} %. The variance is that of each pixel over ${samples} samples of a digit, which differ in nothing
-but in which cells fire, on average over all pixels and digits.
+digits that it had not seen it reads ${readable.toFixed(1)} %. There are ${samples} samples of each digit, which differ in nothing but in which cells fire. Some
+die before they have grown. The variance is that of each pixel over those that live, on average over all pixels and digits.
 
 ${training}
 
@@ -38,7 +38,7 @@ What differs from the paper: digits of ${small}×${small} pixels on ${side}×${s
 
 ${models}
 
-Each row a digit: ${samples} samples, and the standard deviation of each pixel, white where it is greatest.
+Each row a digit: ${samples} samples, and the standard deviation of each pixel over those that live, white where it is 0.5, the most that there can be.
 
 ${pictures}
 ` }

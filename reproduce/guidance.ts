@@ -19,6 +19,7 @@ export async function reproduceGuidance(context: Context): Promise<Report> {
   const [plain, ...stronger] = rows.filter(row => row['learnt by'] === ways.guided.name && Number(row.scale) >= 1)
     .map(row => ({ scale: row.scale, read: row['read right, %'], variance: Number(row['variance of pixels']) }))
   const effects = stronger.map(({ scale, read, variance }) => `at ${scale}, ${(variance / plain.variance).toFixed(1)} times the variance, and ${read} % read`)
+  const told = rows.find(row => row['learnt by'] === ways.told.name && row.scale === 1.5)!
   return { rows, text: numbers => `
 # Grown digits, and how strongly they are told what to be
 
@@ -28,10 +29,11 @@ all ten digits of MNIST from one cell, by classifier-free guidance (Ho & Saliman
 ${numbers}
 
 A digit is read right where a network that was trained on real digits says what the rule was told; of real digits that it had not
-seen it reads ${readable.toFixed(1)} %. The variance is that of each pixel over ${samples} samples of a digit, which differ in nothing but in which
-cells fire, on average over all pixels and digits. At scale 0 the rule is told nothing, so that a tenth would be read right by
+seen it reads ${readable.toFixed(1)} %. There are ${samples} samples of each digit, which differ in nothing but in which cells
+fire. The variance is that of each pixel over those that live, on average over all pixels and digits. At scale 0 the rule is told nothing, so that a tenth would be read right by
 chance; at scale 1 it is the rule itself; beyond, it does more of what it does because of what it is told. In a rule that acts on its own results step after step, that adds
-up. Beside scale 1, where ${plain.read} % are read: ${effects.join('; ')}.
+up. Beside scale 1, where ${plain.read} % are read: ${effects.join('; ')}. The rule that was always told what to be,
+guided with a scale of 1.5 although it has never learnt what to do without that, has a variance of ${told['variance of pixels']}, and ${told['read right, %']} % are read.
 
 ${training}
 
@@ -40,7 +42,7 @@ channels that never change, and not by the colour of the seed, since guidance ne
 
 ${models}
 
-Each row a digit: ${samples} samples, and the standard deviation of each pixel, white where it is greatest.
+Each row a digit: ${samples} samples, and the standard deviation of each pixel over those that live, white where it is 0.5, the most that there can be.
 
 ${pictures}
 ` }

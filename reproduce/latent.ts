@@ -2,8 +2,8 @@
  * Emoji that grow in the latents of a VQ-VAE: figures 8 and 9 (a), and the latent rows of table 2 of Spitznagel & Keuper (2026).
  * One rule grows four Noto emoji of 128×128 pixels on 16×16 cells, another of 256×256 on 32×32; a condition says which emoji.
  *
- * The claims: they grow, they regrow when a half is erased, and a training step takes a fraction of the time and memory of one
- * in pixel space.
+ * The claims: they grow, they regrow when a half is erased, and a training step takes a fraction of the time, and less memory, than
+ * one in pixel space.
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

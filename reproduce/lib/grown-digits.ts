@@ -4,7 +4,7 @@
  * One rule grows all ten digits. The condition is either the colour of the seed, as in the paper, or frozen channels of all cells,
  * for guidance, which needs updates of the same cells with and without the condition. There are two measures: whether a network
  * trained on real digits reads the wanted digit, and how much samples of one digit vary, which differ only in their fire masks:
- * the variance of each pixel over the samples, averaged over pixels and digits.
+ * the variance of each pixel over the samples that live, averaged over pixels and digits.
  */
 import { join } from 'node:path'
 import {
@@ -92,10 +92,10 @@ export async function growDigits(context: Context, ways: Readonly<Record<string,
     }, {
       measure: ({ params }) => Promise.all(way.scales.map(async scale => {
         const grown = await grow({ told: way.told, scale, params, seed: context.seed })
-        const { mean, map } = spread(grown)
+        const { mean, map, dead } = spread(grown)
         return { scale, grown, map, row: {
           'learnt by': way.name, ...(way.scales.length > 1 && { scale }), 'read right, %': (await reader.accuracy(grown, wanted)).toFixed(1),
-          'variance of pixels': mean.toFixed(5),
+          'died, %': (100 * dead).toFixed(1), 'variance of pixels': mean.toFixed(5),
         } }
       })),
       shown: list => list.map(({ row }) => row),
@@ -150,19 +150,21 @@ async function grow({ told, scale, params, seed }: Grower): Promise<Float32Array
   return all
 }
 
-/** The variance of each pixel over the samples of a digit, `[10,side,side]`, and its mean. */
-function spread(grown: Float32Array): { map: Float32Array; mean: number } {
+/** The share of the samples that died, and the variance of each pixel over those of a digit that live, `[10,side,side]`, and its mean. */
+function spread(grown: Float32Array): { map: Float32Array; mean: number; dead: number } {
+  const all = Array.from({ length: classes * samples }, (_, i) => grown.subarray(i * cells, (i + 1) * cells))
+  const lives = (sample: Float32Array): boolean => sample.some(v => v > 0.1)
   const map = Float32Array.from({ length: classes * cells }, (_, i) => {
     const digit = Math.floor(i / cells)
-    const values = Array.from({ length: samples }, (_, s) => grown[(digit * samples + s) * cells + i % cells])
-    const mean = values.reduce((a, b) => a + b) / samples
-    return values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / samples
+    const values = all.slice(digit * samples, (digit + 1) * samples).filter(lives).map(sample => sample[i % cells])
+    const n = Math.max(1, values.length), mean = values.reduce((a, b) => a + b, 0) / n
+    return values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n
   })
-  return { map, mean: map.reduce((a, b) => a + b) / map.length }
+  return { map, mean: map.reduce((a, b) => a + b) / map.length, dead: 1 - all.filter(lives).length / all.length }
 }
 
 function sheet(grown: Float32Array, map: Float32Array): Image {
-  const most = Math.sqrt(Math.max(...map)) || 1
+  const most = 0.5 // the greatest deviation of numbers from 0 to 1
   const row = (digit: number): Image[] => [
     ...Array.from({ length: samples }, (_, s) => grown.slice((digit * samples + s) * cells, (digit * samples + s + 1) * cells)),
     map.slice(digit * cells, (digit + 1) * cells).map(v => Math.sqrt(v) / most),

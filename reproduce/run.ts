@@ -35,13 +35,13 @@ import { reproduceTexture } from './texture.ts'
 import { reproduceVideo } from './video.ts'
 
 const claims: Readonly<Record<string, { what: string; run: (context: Context) => Promise<Report> }>> = {
-  pool: { what: 'the sample pool turns negative recovery into positive (table 5); about 6 min', run: reproducePool },
-  digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST; about 3 h', run: reproduceDigits },
+  pool: { what: 'the sample pool turns negative recovery into positive (table 5); about 35 min', run: reproducePool },
+  digits: { what: 'digits classify themselves, and notice when they change (table 3); needs MNIST; about 4 h', run: reproduceDigits },
   optimisers: { what: 'Muon needs fewer iterations than Adam; needs MNIST; about 15 min', run: reproduceOptimisers },
   clothes: { what: 'clothes classify themselves, by three rules (table 4 in kind); needs fashion-mnist; about 50 min', run: reproduceClothes },
-  perceptions: { what: 'which of six perceptions recovers best (table 1); about 15 min', run: reproducePerceptions },
+  perceptions: { what: 'which of six perceptions recovers best (table 1); about 30 min', run: reproducePerceptions },
   texture: { what: 'textures that mend themselves, by two perceptions (section 3.2); needs textures; about 1¾ h', run: reproduceTexture },
-  video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about ½ h', run: reproduceVideo },
+  video: { what: 'a moving digit goes on moving, and can be read (figures 15, 16); needs MNIST; about 1½ h', run: reproduceVideo },
   edges: { what: 'from edges to pictures, sharper with a critic (figure 7 in kind); needs noto; about ½ h', run: reproduceEdges },
   'growing-mnist': { what: 'digits grow from a coloured cell, and vary with a critic (A.5); needs MNIST; about 1 h', run: reproduceGrowingMnist },
   guidance: { what: 'grown digits are guided by what they are told (A.5 in kind); needs MNIST; about 45 min', run: reproduceGuidance },

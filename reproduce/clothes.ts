@@ -17,7 +17,7 @@ import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } 
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { grey, legend, said } from './lib/pictures.ts'
-import { linesSvg } from './lib/plot.ts'
+import { linesSvg, type Point } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 const side = 28, last = 300
@@ -39,7 +39,7 @@ const ways = {
 
 type Name = keyof typeof ways
 
-type Measured = { readonly window: number; readonly final: number; readonly curve: { x: number; y: number }[]; readonly pictures: Image[] }
+type Measured = { readonly window: number; readonly final: number; readonly curve: Point[]; readonly pictures: Image[] }
 
 export async function reproduceClothes(context: Context): Promise<Report> {
   const folder = join(context.data, 'fashion-mnist')

@@ -18,7 +18,7 @@ import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } 
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { grey, legend, said } from './lib/pictures.ts'
-import { linesSvg } from './lib/plot.ts'
+import { linesSvg, type Point } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 const side = 28
@@ -37,7 +37,7 @@ type Measured = {
   readonly before: number
   readonly final: number
   readonly recovery: number
-  readonly curve: { x: number; y: number }[]
+  readonly curve: Point[]
   readonly pictures: Image[]
 }
 
@@ -134,7 +134,7 @@ async function measure(params: DataParams, digits: Mnist, { seed, quick }: Conte
   const task = classificationTask(rule, { ...examplesOf(images, [side, side, 1]), labels })
   const first = Array.from({ length: n }, (_, i) => i), second = first.map(i => i + n)
   const rightOf = async (x: Tensor, ids: readonly number[]): Promise<number> => (await sharesOf(x, ids.map(i => labels[i]))).right
-  const curve: { x: number; y: number }[] = []
+  const curve: Point[] = []
   async function onwards(x: Tensor, from: number, to: number, ids: readonly number[]): Promise<Tensor[]> {
     const readouts = Array.from({ length: to - from }, (_, i) => i + 1)
       .filter(t => (from + t) % 10 === 0 || t <= 20 || from + t === to)

@@ -11,11 +11,12 @@ import { promisify } from 'node:util'
 import {
   adam, cosineDecay, defineRule, erase, eye, filmStrip, key, latentImages, latentTask, mean,
   mlp, mse, overWhite, recovery, resize, rollout, scope, setChannels, takeRole, taskTrainer, tensor, tensorToImage, warmUp,
-  type Codec, type Damage, type DataParams, type DataRule, type Image, type Task, type Tensor,
+  type Codec, type DataParams, type DataRule, type Image, type Task, type Tensor,
 } from '../src/index.ts'
 import { emoji } from '../src/node/index.ts'
 import { again, notoCodec, pictures, shrinking } from './lib/codec.ts'
 import { fileOf, iterationsOf, writePicture, type Context, type Row } from './lib/context.ts'
+import { anyHalf, halfOf } from './lib/halves.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf, type Judged } from './lib/models.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
@@ -29,12 +30,6 @@ export const rule: DataRule = defineRule({
   channels: { latent: 8, hidden: 16, condition: characters.length }, frozen: ['condition'], perceive: ['identity', 'sobelX', 'sobelY'],
   update: mlp(128, { lastStd: 1e-3 }), fireRate: 0.5,
 })
-
-/** Half of the grid: at any side in training, the right one in the test. */
-const half: Damage = { shape: 'rectangle', centre: [-1, 1], size: [0.6, 1.6] }
-const rightHalf = (cells: number): Tensor => tensor(
-  Uint32Array.from({ length: cells * cells }, (_, i) => +(i % cells >= cells / 2)), { shape: [1, cells, cells] },
-)
 
 export async function reproduceLatent(context: Context): Promise<Report> {
   const images = await Promise.all(characters.map(character => emoji(character)))
@@ -101,7 +96,7 @@ function trained(context: Context, codec: Codec, task: Task, images: readonly Im
   const trainer = taskTrainer({
     rule, task, batch: 4, steps: [Math.round(most * 0.75), most + 1], clip: 1,
     optimiser: adam({ rate: warmUp(50, cosineDecay(2e-3, { length: iterations, final: 1e-4 })) }),
-    pool: 64, write: 'fifo', ranked: 'none', reseed: 1, damaged: 1, damage: half, mutated: 1,
+    pool: 64, write: 'fifo', ranked: 'none', reseed: 1, damaged: 1, damage: anyHalf, mutated: 1,
   })
   return learn(context, String(side), trainer, {
     iterations, target: resize(images[0], side, side),
@@ -117,7 +112,7 @@ async function judged(
   const states = rollout(rule, params, task.seeds(ids), key(seed), { steps, readouts: [steps / 4, steps / 2, steps] })
   const grown = states.at(-1)!
   // The condition is not erased.
-  const hurt = scope(() => setChannels(rule, erase(grown, rightHalf(side / shrinking)), { condition: takeRole(rule, grown, 'condition') }))
+  const hurt = scope(() => setChannels(rule, erase(grown, halfOf('right', side / shrinking)), { condition: takeRole(rule, grown, 'condition') }))
   const healed = rollout(rule, params, hurt, key(seed), { steps, from: steps })
   const error = (x: Tensor): number => scope(() => mean(task.loss(x, ids, key(0)))).toArray()[0]
   const [before, erased, after] = [grown, hurt, healed].map(error)

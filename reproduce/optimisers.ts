@@ -11,7 +11,7 @@ import { digitsRule, earlyShares, readouts } from './lib/classify.ts'
 import { fileOf, iterationsOf, writeSvg, type Context, type Row } from './lib/context.ts'
 import { averaged, learn } from './lib/learn.ts'
 import { grey, said } from './lib/pictures.ts'
-import { linesSvg } from './lib/plot.ts'
+import { linesSvg, type Point } from './lib/plot.ts'
 import type { Report } from './lib/report.ts'
 
 const side = 28, steps = [20, 31] as const, rule = digitsRule
@@ -27,7 +27,7 @@ export async function reproduceOptimisers(context: Context): Promise<Report> {
   const train = await readMnist(folder), test = await readMnist(folder, { train: false })
   const iterations = iterationsOf(context, 600, 3)
   const rows: Row[] = []
-  const curves: { name: string; points: { x: number; y: number }[] }[] = []
+  const curves: { name: string; points: Point[] }[] = []
   for (const loss of Object.keys(losses) as (keyof typeof losses)[]) {
     const task = classificationTask(rule, { ...examplesOf(train.images, [side, side, 1]), labels: train.labels }, { loss })
     for (const [name, optimiserOf] of Object.entries(optimisers)) {

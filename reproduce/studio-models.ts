@@ -12,8 +12,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   adam, add, conditionalTask, conv, cpu, defineRule, fit, imageToImageTask,
-  imageToTensor, mean, mlp, mul, padImage, recipes, resize, square, stack, stepDecay, sub, takeChannels, taskTrainer,
-  tensor, textureTask, train, type DataParams, type DataRule, type Examples, type Trainer, type TrainerState,
+  imageToTensor, mean, mlp, mul, padImage, recipes, resize, scope, square, stack, stepDecay, sub, takeChannels, taskTrainer,
+  textureTask, train, type DataParams, type DataRule, type Examples, type Trainer, type TrainerState,
 } from '../src/index.ts'
 import { emoji, readPng, saveModel } from '../src/node/index.ts'
 import { classesOf, outline } from './lib/outlines.ts'
@@ -99,7 +99,7 @@ async function texture(data: string): Promise<Family> {
   const { rule } = recipes.texture
   const side = 96
   const photograph = resize(await readPng(join(data, 'textures', 'brick.png')), side, side, 'area')
-  const target = tensor(Float32Array.from({ length: 3 * side ** 2 }, (_, i) => photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [side, side, 3], backend })
+  const target = scope(() => takeChannels(imageToTensor(photograph, { backend }), 0, 3))
   const iterations = 700
   return {
     rule, provenance: { data: 'brick.png of scikit-image, CC0', grid: '96', brightness: '0.5' },

@@ -10,16 +10,17 @@
  */
 import { join } from 'node:path'
 import {
-  adam, colours, cosineDecay, defineRule, erase, filmStrip, foldIn, key, mean, mlp, patchTransport, publishedPerceptions, recovery,
-  recoveryProtocol, resize, rollout, scope, taskTrainer, tensor, textureTask, upscale, warmUp, zeros, type DataParams,
+  adam, colours, cosineDecay, defineRule, erase, filmStrip, foldIn, imageToTensor, key, mean, mlp, patchTransport, publishedPerceptions, recovery,
+  recoveryProtocol, resize, rollout, scope, takeChannels, taskTrainer, tensor, textureTask, upscale, warmUp, zeros, type DataParams,
   type DataRule, type Image, type Tensor,
 } from '../src/index.ts'
 import { readPng } from '../src/node/index.ts'
 import { fileOf, iterationsOf, writePicture, writeSvg, type Context, type Row } from './lib/context.ts'
+import { halfOf } from './lib/halves.ts'
 import { learn, summary, type Learned } from './lib/learn.ts'
 import { judgeModel, listOf } from './lib/models.ts'
 import { rgbImage } from './lib/pictures.ts'
-import { linesSvg, type Series } from './lib/plot.ts'
+import { linesSvg, type Point, type Series } from './lib/plot.ts'
 import { seedsInWords, type Report } from './lib/report.ts'
 
 /** The side of a photograph, and of the grid on which rules learn. */
@@ -41,7 +42,7 @@ type Half = typeof halves[number]
 
 type Trial = {
   /** The transport by step, for each erased half. */
-  readonly curves: Readonly<Record<Half, readonly { x: number; y: number }[]>>
+  readonly curves: Readonly<Record<Half, readonly Point[]>>
   readonly before: number
   /** Per cent. */
   readonly recovery: Readonly<Record<Half, number>>
@@ -59,8 +60,7 @@ export async function reproduceTexture(context: Context): Promise<Report> {
   const results: Result[] = []
   for (const texture of chosen) {
     const photograph = resize(await readPng(join(context.data, 'textures', `${texture}.png`)), photographed, photographed, 'area')
-    const wanted = tensor(Float32Array.from({ length: 3 * photographed ** 2 }, (_, i) =>
-      photograph.data[4 * Math.floor(i / 3) + i % 3]), { shape: [photographed, photographed, 3] })
+    const wanted = scope(() => takeChannels(imageToTensor(photograph), 0, 3))
     for (const name of names) {
       const learned = await trained(context, `${texture}-${name}`, { rule: ruleOf(name), wanted, photograph, iterations })
       const { measured, file } = await judgeModel(context, `${texture}-${name}`, learned, {
@@ -168,8 +168,8 @@ async function tryOut(rule: DataRule, params: DataParams, wanted: Tensor, seed: 
   const grown = scope(() => rollout(rule, params, empty(side), run, { steps: perturb }))
   const before = await cost(grown)
   const readouts = Array.from({ length: (judge - perturb) / 30 }, (_, i) => 30 * (i + 1))
-  async function mend(half: Half): Promise<{ curve: { x: number; y: number }[]; percent: number; pictures: Image[] }> {
-    const damaged = erase(grown, maskOf(half))
+  async function mend(half: Half): Promise<{ curve: Point[]; percent: number; pictures: Image[] }> {
+    const damaged = erase(grown, halfOf(half, side))
     const curve = [{ x: perturb, y: await cost(damaged) }]
     const states = rollout(rule, params, damaged, run, { steps: judge - perturb, from: perturb, readouts })
     for (const [i, state] of states.entries()) curve.push({ x: perturb + readouts[i], y: await cost(state) })
@@ -182,11 +182,6 @@ async function tryOut(rule: DataRule, params: DataParams, wanted: Tensor, seed: 
     curves: { lower: lower.curve, right: right.curve }, before, recovery: { lower: lower.percent, right: right.percent },
     pictures: [...lower.pictures, ...right.pictures], large,
   }
-}
-
-function maskOf(half: Half): Tensor {
-  const mask = Uint32Array.from({ length: side * side }, (_, i) => +((half === 'lower' ? Math.floor(i / side) : i % side) >= side / 2))
-  return tensor(mask, { shape: [1, side, side] })
 }
 
 async function picture(x: Tensor): Promise<Image> {

@@ -61,8 +61,8 @@ export async function reproduceVideo(context: Context): Promise<Report> {
     paint: async (params: DataParams) => grey((await continued(params, taskOf(lesson, made).seeds([0]))).at(-1)!, side),
   }
   const [early, late] = [quick ? 3 : 2500, iterationsOf(context, 3000, 3)]
-  const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, few, early, 4e-3), { iterations: early, ...show })
-  const then = await learn(context, 'all', trainerOf(lesson, made, late, 2e-3, params), { iterations: late, ...show })
+  const { params, ...begun } = await learn(context, 'few', trainerOf(lesson, { count: few, iterations: early, rate: 4e-3 }), { iterations: early, ...show })
+  const then = await learn(context, 'all', trainerOf(lesson, { count: made, iterations: late, rate: 2e-3, params }), { iterations: late, ...show })
   const learned = { ...then, losses: [...begun.losses, ...then.losses], seconds: begun.seconds + then.seconds }
 
   const reader = readerOf(train, foldIn(run, 1), quick ? 300 : 20_000, quick ? 30 : 6000)
@@ -116,8 +116,10 @@ Four test videos, each above what the rule makes of their first ${given} frames:
 ` }
 }
 
-/** A trainer of rollouts over `count` frames, by Muon with this first rate. */
-function trainerOf(video: (id: number) => Video, count: number, iterations: number, rate: number, params?: DataParams): Trainer<TrainerState<DataParams>> {
+/** Rollouts over `count` frames, by Muon with this first rate, from these parameters on or from new ones. */
+type Training = { readonly count: number; readonly iterations: number; readonly rate: number; readonly params?: DataParams }
+
+function trainerOf(video: (id: number) => Video, { count, iterations, rate, params }: Training): Trainer<TrainerState<DataParams>> {
   return taskTrainer({
     rule, task: taskOf(video, count), params, batch: 8, steps: [count * pace, count * pace + 1], readouts: ready.slice(0, count), clip: 1,
     optimiser: muon({ rate: warmUp(30, cosineDecay(rate, { length: iterations, final: rate / 100 })) }),

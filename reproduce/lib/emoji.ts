@@ -7,10 +7,12 @@
 import {
   adam, conditionalTask, cosineDecay, defineRule, erase, fit, gather, imageToTensor, key, mean, mse, muon, padImage, recipes,
   recovery, recoveryProtocol, rgba, rollout, scope, setChannels, stack, takeRole, taskTrainer, tensor, tensorToImage,
-  upscale, warmUp, type Damage, type DataParams, type DataRule, type Image, type Optimiser, type Perception, type Task, type Tensor,
+  upscale, warmUp, type DataParams, type DataRule, type Image, type Optimiser, type Perception, type Task, type Tensor,
   type Trainer, type TrainerState,
 } from '../../src/index.ts'
 import { emoji } from '../../src/node/index.ts'
+import { anyHalf, halfOf } from './halves.ts'
+import type { Point } from './plot.ts'
 
 export const characters = ['🦎', '👁️'] as const
 
@@ -23,9 +25,6 @@ export async function targetsOf(): Promise<{ targets: Tensor; images: Image[] }>
   const images = await Promise.all(characters.map(async c => padImage(fit(await emoji(c), size), (side - size) / 2)))
   return { targets: scope(() => stack(images.map(image => imageToTensor(image)))), images }
 }
-
-/** The damage in training: half of the grid, at any side. */
-const halves: Damage = { shape: 'rectangle', centre: [-1, 1], size: [0.6, 1.6] }
 
 /** A rule of 16 channels and a condition for each target, as in NCAtorch. */
 export function emojiRule(perceive: readonly Perception[]): DataRule {
@@ -44,12 +43,10 @@ export function emojiTrainer(rule: DataRule, task: Task, optimiser: Optimiser, p
   return taskTrainer({
     rule, task, batch: 8, steps: [32, 48], optimiser, clip: 1,
     ...(pooled
-      ? { pool: 256, write: 'fifo', ranked: 'none', reseed: 4, damaged: 2, damage: halves, mutated: 2 }
+      ? { pool: 256, write: 'fifo', ranked: 'none', reseed: 4, damaged: 2, damage: anyHalf, mutated: 2 }
       : { pool: 0 }),
   })
 }
-
-type Point = { readonly x: number; readonly y: number }
 
 export type Trial = {
   /** Mean squared error of red, green, blue, alpha by step, of the undisturbed, the damaged, and the mutated. */
@@ -84,7 +81,7 @@ export async function tryOut(rule: DataRule, params: DataParams, targets: Tensor
   const grown = await onwards(task.seeds(own), 0, perturb, own)
   const seeds = task.seeds(others)
   const disturbed = {
-    damage: setChannels(rule, erase(grown.x, rightHalf(own.length)), {
+    damage: setChannels(rule, erase(grown.x, halfOf('right', side, own.length)), {
       condition: takeRole(rule, grown.x, 'condition'),
     }),
     mutation: setChannels(rule, grown.x, { condition: takeRole(rule, seeds, 'condition') }),
@@ -119,10 +116,4 @@ export async function tryOut(rule: DataRule, params: DataParams, targets: Tensor
     },
     pictures,
   }
-}
-
-/** The right half of the grid, `[n,h,w]`. */
-function rightHalf(n: number): Tensor {
-  const mask = Uint32Array.from({ length: n * side * side }, (_, i) => +(i % side >= side / 2))
-  return tensor(mask, { shape: [n, side, side] })
 }

@@ -1,7 +1,9 @@
 /**
  * Lines in one plot, as a stand-alone SVG file.
  */
-export type Series = { readonly name: string; readonly points: readonly { readonly x: number; readonly y: number }[] }
+export type Point = { readonly x: number; readonly y: number }
+
+export type Series = { readonly name: string; readonly points: readonly Point[] }
 
 export type LinesOptions = {
   readonly title: string
@@ -23,7 +25,7 @@ export async function linesSvg(series: readonly Series[], options: LinesOptions)
     document, width: 760, height: 400, marginTop: 66, marginRight: 190, marginBottom: 44, marginLeft: 60,
     style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', color: '#24292f', background: 'white' },
     x: { label: xLabel, labelArrow: 'none', labelAnchor: 'center' },
-    y: { label: null, grid: true, nice: true, ...(log ? { type: 'log', ticks: 5, tickFormat: '.0e' } : {}) },
+    y: { label: null, grid: true, nice: !log, ...(log ? { type: 'log', ticks: 5, tickFormat: '~g' } : {}) },
     color: { domain: series.map(({ name }) => name), range: colours },
     marks: [
       Plot.ruleX(events, { x: 'x', stroke: '#999', strokeDasharray: '4 3' }),

@@ -9,15 +9,18 @@
  */
 import { list, judged, orNull, record, checkData, type Field } from '../backends/fields.ts'
 import { check, isObject, wholeFrom } from '../backends/options.ts'
+import { scope } from '../tensor/lifetime.ts'
+import { any } from '../tensor/ops/any-all.ts'
 import { add, sub } from '../tensor/ops/arithmetic.ts'
-import { where } from '../tensor/ops/compare.ts'
+import { greater, where } from '../tensor/ops/compare.ts'
 import { mean } from '../tensor/ops/reduce.ts'
 import { reshape } from '../tensor/ops/reshape.ts'
 import type { Key } from '../tensor/key.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { valuesOf, type Tensor } from '../tensor/tensor.ts'
 import { customRule, dataRuleOf } from './rule/define.ts'
 import { init } from './rule/parameters.ts'
 import type { CustomRule, DataParams, DataRule, Rule, WholeOptions } from './rule/types.ts'
+import { takeChannels } from './state.ts'
 import { frozenChannels, rollout, step } from './step.ts'
 
 /** A scale of a cascade, like `{ scale: 4, steps: 8 }`. */
@@ -53,8 +56,8 @@ export const cascadeField: Field<readonly Stage[] | null> = {
  * cascade again.
  *
  * @param stages from the coarsest on; the sides of the grid must be multiples of the scales
- * @throws where the rule is code, except that of `guided`, or the scales do not decrease; a step throws where a side is no multiple of the scale, or
- *   where a mask is given on a coarse grid
+ * @throws where the rule is code, except that of `guided`, or the scales do not decrease; a step throws where a side is no multiple of the scale, where
+ *   a mask is given on a coarse grid, or (not on a GPU) where nothing lives in the mean of the blocks of a first state with living cells
  * @example taskTrainer({ rule, task, cascade: [{ scale: 4, steps: 8 }], ...rest })     // trains it, and `predict` takes it too
  * @example
  * const coarse = cascade(rule, [{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
@@ -81,18 +84,29 @@ export function cascade(rule: DataRule | CustomRule<DataParams>, stages: readonl
     const near = mean(blocks, sides, { keepDims: true }), rest = mean(sub(blocks, near), sides)
     return run(add(reshape(near, rest.shape), rest)).map(coarse => reshape(where(frozenChannels(told!, x), blocks, inBlocks(coarse, 1)), x.shape))
   }
+  /** Throws where something lives in a first state x, and nothing on its coarsest grid: one cell is little in the mean of a block. */
+  function checkLife(x: Tensor): void {
+    const { living } = told!, [{ scale }] = whole
+    if (living === null || !x.backend.readSync) return
+    const lives = (state: Tensor): boolean =>
+      valuesOf(any(greater(takeChannels(state, living.channel, living.channel + 1), living.above)))[0] === 1
+    const isLost = scope(() => lives(x) && !lives(on(0, x, coarse => [coarse])[0]))
+    check(!isLost, 'cascade', 'scale', scale, 'one at which something lives in the mean of cells: of few living cells nothing does on a coarse grid')
+  }
   const code = customRule<DataParams>({
     grid, channels,
     init: (k, placement) => init(rule, k, placement),
     step: (params, x, context) => {
       const i = stageOf(context.t)
       check(i < 0 || context.mask === undefined, 'cascade', 'mask', context.mask, 'none on a coarse grid')
+      if (context.t === 0) checkLife(x)
       return on(i, x, x => [step(rule, params, x, context)])[0]
     },
   })
   /** One rollout for each stage, then one on the fine grid. */
   function states(params: DataParams, x: Tensor, k: Key, { steps, readouts, from, ...how }: WholeOptions): Tensor[] {
     const i = stageOf(from), end = Math.min(steps, (ends[i] ?? Infinity) - from)
+    if (from === 0) checkLife(x)
     const seen = on(i, x, x => rollout(rule, params, x, k, { ...how, steps: end, readouts: [...readouts.filter(n => n <= end), end], from }))
     const next = seen.pop()!, later = readouts.filter(n => n > end).map(n => n - end)
     return end === steps ? seen : [...seen, ...states(params, next, k, { ...how, steps: steps - end, readouts: later, from: from + end })]

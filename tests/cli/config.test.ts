@@ -91,8 +91,9 @@ describe('the effective configuration', () => {
       const rule = defineRule({ ...rest, channels: { rgba: 4, ...channels }, living: living && { ...living, channel: living.channel + 4 } })
       const path = Object.keys(paramShapes(rule))[n % 3]
       const given = {
-        ...options, overflow: n % 2 === 0 || !bearsOverflow(options) ? null : { weight: 2, ranges: { rgba: [0, n % 7] } }, readouts: typeof options.readouts === 'number' ? options.readouts : [1], rule, size: 4, padding: 0, cascade: null, batch: 6, pool: n % 2 === 0 ? 0 : 7, damaged: 2, reseed: 2,
-        mutated: rule.frozen.length > 0 ? options.mutated ?? 0 : 0, dropped: rule.frozen.length > 0 ? options.dropped ?? 0 : 0, trainable: n % 5 === 0 ? [path] : n % 5 === 1 ? 'last' : 'all',
+        ...options, overflow: n % 2 === 0 || !bearsOverflow(options) ? null : { weight: 2, ranges: { rgba: [0, n % 7] } }, readouts: typeof options.readouts === 'number' ? options.readouts : [1], rule, size: 4, padding: 0, cascade: null, batch: 6, reseed: 2,
+        ...(n % 2 === 0 ? { pool: 0, damaged: 0, write: 'back', fromPool: 1 } : { pool: 7, damaged: 2 }),
+        mutated: n % 2 === 1 && rule.frozen.length > 0 ? options.mutated ?? 0 : 0, dropped: rule.frozen.length > 0 ? options.dropped ?? 0 : 0, trainable: n % 5 === 0 ? [path] : n % 5 === 1 ? 'last' : 'all',
       }
       const made = configOf(given)
       if ('mistakes' in made) throw new Error(JSON.stringify(made.mistakes))

@@ -73,13 +73,16 @@ it('are refused in one sentence if they do not fit', async () => {
   await writeFile(folder('kinds', 'b', 'plane.npy'), encodeNpy({ shape: [5, 6], data: new Float32Array(30) }))
   await mkdir(folder('few'), { recursive: true })
   await cp(folder('labels', 'case_0.npz'), folder('few', 'case_0.npz'))
+  await mkdir(folder('series'), { recursive: true })
+  await writeFile(folder('series', 'case_0.nii.gz'), gzipSync(encodeNifti({ shape: [...shape, 3], data: new Float32Array(3 * 120), affine })))
   const tried = await Promise.all([
-    ['kinds.yaml'], ['segment.yaml', '--set', 'data.outputs=few'], ['segment.yaml', '--set', 'rule.channels={ input: 2, hidden: 2, output: 2 }'],
+    ['kinds.yaml'], ['segment.yaml', '--set', 'data.inputs=series', '--set', 'data.outputs=few'], ['segment.yaml', '--set', 'data.outputs=few'], ['segment.yaml', '--set', 'rule.channels={ input: 2, hidden: 2, output: 2 }'],
     ['segment.yaml', '--set', 'data.inputs=few', '--set', 'data.outputs=scans'],
     ['kinds.yaml', '--set', 'data.limit=3'], ['kinds.yaml', '--set', 'data.size=3'],
   ].map(args => cellgrad('train', ...args, '--out', 'never')))
   expect(tried.map(({ err }) => err.replaceAll(`${folder()}/`, ''))).toEqual([
     'data: kinds/b/plane.npy is [5,6], expected 3 axes of cells, as the rule has.\n',
+    'data: series/case_0.nii.gz is [4,5,6,3], whose fourth axis is time, expected 3 axes of cells: a file for each time.\n',
     'data: few has no case_1, expected as the partner of scans/case_1.nii.gz.\n',
     'data: scans/case_0.nii.gz is [4,5,6], expected 3 axes of cells and 2 channels, as the rule has.\n',
     'data: few has no case_1, expected as the partner of scans/case_1.nii.gz.\n',

@@ -54,7 +54,7 @@ it('describes every rule and every training, for every task, and is the same whe
     const overflow = fold === null || !bearsOverflow(drawn) ? null : { weight: fold + 0.5, ranges: { [Object.keys(rule.channels)[0]]: [-1, fold] } }
     const options = { ...drawn, overflow, readouts: typeof drawn.readouts === 'number' ? drawn.readouts : [1] }
     const validate = fold === null ? null : { every: 3, folds: 5, fold }
-    const train = { ...options, batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }
+    const train = { ...options, batch: 6, pool: 0, write: 'back', fromPool: 1, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4 }
     const config = made({ task, data: data[task], rule, train, validate }) as Experiment
     expect(config.rule).toEqual(rule)
     expect(config).toMatchObject({ train, data: data[task] })
@@ -182,7 +182,7 @@ it('reports an unknown recipe or preset, and not everything that is missing with
 it('puts flat fields, as in old files and in presets, into their sections', () => {
   fc.assert(fc.property(rules, trainings, fc.constantFrom(...taskNames), (any, drawn, task) => {
     const rule = fitting(any, task)
-    const own = { batch: 6, pool: 0, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4, readouts: 1 }
+    const own = { batch: 6, pool: 0, write: 'back', fromPool: 1, reseed: 1, damaged: 0, mutated: 0, dropped: 0, trainable: 'all', iterations: 4, readouts: 1 }
     const given = { task, data: data[task], rule, seed: 3 }
     expect(made({ ...given, ...drawn, ...own })).toEqual(made({ ...given, train: { ...drawn, ...own } }))
   }))
@@ -231,9 +231,9 @@ it('a task over some of its examples is the same task: each of them is judged as
   }))
 })
 
-it('carried videos are held out whole, and samples continue only with training videos', () => {
+it.each([true, false])('videos are held out whole, and samples that are carried on continue only with training videos', carry => {
   const experiment = made({
-    task: 'video', data: { frames: 'a', k: 1, carry: true }, validate: { every: 1, split: 0.4 },
+    task: 'video', data: { frames: 'a', k: 1, carry }, validate: { every: 1, split: 0.4 },
     rule: { channels: { input: 1, output: 1, hidden: 1 }, frozen: ['input'], perceive: ['identity'], update: { hidden: [4] } },
     train: { iterations: 9, batch: 3, steps: [1, 3], pool: 6, ranked: 'none', reseed: 1 },
   }) as Experiment<'video'>

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import {
   adam, add, autoencoderTrainer, checkGrad, cpu, decodeCheckpoint, decodeLatents, decodeModel, decodeSafetensors, defineAutoencoder, defineRule, encodeCheckpoint,
   encodeLatents, encodeLink, encodeModel, encodeSafetensors, exportHtml, erase, damageMask, examplesOf, imageToPixels, init, initAutoencoder, key, latentImages, latentTask, latentView, mapTree, mean, mlp, mse, rollout,
-  seed, subset, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
+  seed, subset, takeChannels, takeRole, taskTrainer, tensor, tensorToImage, train, type AutoencoderParams, type Codec, type Damage, type DataParams,
   type Tensor, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
 import { play } from '../../studio/src/rooms/play/commands.ts'
@@ -49,10 +49,11 @@ describe('a task in latents', () => {
       expect(task.loss(x, ids, key(0)).toArray()).toEqual(mse(made, pictures).toArray())
       expect(task.images!.made(x, ids).toArray()).toEqual(made.toArray())
       expect(task.images!.real(ids).toArray()).toEqual(pictures.toArray())
-      // A critic is told the target too, in every pixel.
+      // A critic sees the images that it is made from, and is told the target too, in every pixel.
       const seenByCritic = task.images!.given!(x, ids)
-      expect(seenByCritic.shape).toEqual([ids.length, side, side, 4])
-      seenByCritic.toArray().forEach((v, at) => expect(v).toBe(+(at % 4 === ids[Math.floor(at / (4 * side * side))])))
+      expect(seenByCritic.shape).toEqual([ids.length, side, side, 8])
+      expect(takeChannels(seenByCritic, 0, 4).toArray()).toEqual(pictures.toArray())
+      takeChannels(seenByCritic, 4, 8).toArray().forEach((v, at) => expect(v).toBe(+(at % 4 === ids[Math.floor(at / (4 * side * side))])))
     }), runs(20))
     expect(latentTask(rule, images, first).images!.given).toBeUndefined()
     const trainer = taskTrainer({ rule: told, task, batch: 2, steps: [1, 2], optimiser: adam(), critic: { widths: [4], steps: 1 } })

@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, full, init, key,
+  adamW, add, conv, cosineDecay, customRule, decodeCheckpoint, defineRule, eachLeaf, encodeCheckpoint, foldIn, full, init, key,
   mean, mlp, mul, muon, paramShapes, rateAt, rollout, sgd, square, sub, takeChannels, taskTrainer, Tensor, tensor, train,
-  trainablePaths, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Overflow, type Task, type Trainable,
+  trainablePaths, uniformAt, unstack, valueAndGrad, zeros, type DataParams, type DataRule, type Key, type Overflow, type Task, type Trainable,
   type Trainer, type TrainerOptions, type TrainerState,
 } from '../../src/index.ts'
 import { drawBatch, firstPool } from '../../src/nca/training/batch.ts'
@@ -225,7 +225,9 @@ const changes = fc.record({
   write: fc.constantFrom('back' as const, 'fifo' as const),
   accumulate: fc.integer({ min: 1, max: 3 }),
   n: fc.nat(2 ** 31),
-}).map(({ counts: [reseed, damaged, mutated], ...rest }) => ({ reseed, damaged, mutated, ...rest }))
+})
+  .filter(({ ranked, write }) => ranked === 'none' || write === 'back')
+  .map(({ counts: [reseed, damaged, mutated], ...rest }) => ({ reseed, damaged, mutated, ...rest }))
 
 describe('a batch from the pool', () => {
   const everywhere = { shape: 'circle', centre: [0, 0], radius: [3, 3] } as const
@@ -288,6 +290,24 @@ describe('a batch from the pool', () => {
       }), { numRuns: 100 })
       met.forEach((ids, id) => expect([...ids].sort()).toEqual(examples.filter(other => kinds[other] !== kinds[id])))
     }
+  })
+
+  it('replaces and damages as many samples from the pool beside fresh ones, whatever the rank of those', () => {
+    let both = 0
+    fc.assert(fc.property(fc.nat(2 ** 31), fc.constantFrom('loss' as const, 'none' as const), (n, ranked) => {
+      const given = { batch: 8, pool: 16, fromPool: 0.5, reseed: 2, damaged: 2, mutated: 1, ranked, damage: everywhere }
+      const all = complete('test', options({ task: taskOf(5), ...given }))
+      const examples = Array.from({ length: 16 }, (_, slot) => slot % 5), pool = firstPool(all, examples, key(0))
+      const keys = { slots: key(n), damage: key(1), loss: key(2) }
+      const { fates } = drawBatch(all, { pool, examples, iteration: 0 }, keys)
+      const old = Array.from({ length: 8 }, (_, i) => uniformAt(foldIn(keys.slots, 3), i)).filter(v => v < 0.5).length
+      const count = (fate: number): number => fates!.toArray().filter(own => own === fate).length
+      expect(count(1)).toBe(8 - old + Math.min(2, old))
+      if (ranked === 'none' || old >= 5) both += count(2)
+      if (ranked === 'none') expect([count(2), count(3)]).toEqual([Math.max(0, Math.min(2, old - 3)), +(old > 2)])
+      else expect(count(2)).toBe(Math.max(0, Math.min(2, old - 2)))
+    }), { numRuns: 100 })
+    expect(both).toBeGreaterThan(0)
   })
 
   it('takes a sample with the loss NaN as the worst: it begins anew and is not damaged', () => {
@@ -360,7 +380,7 @@ describe('the pool', () => {
   it('is written to the slots that were read, or from the oldest slot on', () => {
     fc.assert(fc.property(changes, fc.integer({ min: 3, max: 15 }), ({ n, write, accumulate }, pool) => {
       const trainer = taskTrainer(options({
-        rule: still, task: taskOf(pool), pool, batch: 3, write, accumulate, optimiser: sgd({ rate: 0 }),
+        rule: still, task: taskOf(pool), pool, batch: 3, ranked: 'none', write, accumulate, optimiser: sgd({ rate: 0 }),
       }))
       let state = trainer.init(key(n))
       const written = state.pool.map((_, slot) => slot - pool) // when
@@ -572,6 +592,14 @@ it('says what does not fit together', () => {
     warmUp: { warmUp: { iterations: 0, from: [1, 2] } },
     warmUpFrom: { warmUp: { iterations: 5, from: [2, 2] } },
     option: { batchSize: 8 },
+    unorderedReadouts: { readouts: [2, 2], steps: [4, 5] },
+    readoutsOfTask: { readouts: 2, task: { ...taskOf(1), readouts: 2 } },
+    poolOfReadouts: { readouts: [1, 2], steps: [2, 3], pool: 8, task: { ...taskOf(1), readouts: 2 } },
+    lostExamples: { task: taskOf(3), pool: 8, write: 'fifo' },
+    damagedWithoutPool: { damaged: 1 },
+    writeWithoutPool: { write: 'fifo' },
+    fromNoPool: { fromPool: 0.5 },
+    nothingToDrop: { dropped: 0.5, task: { ...taskOf(1), condition: null } },
   })).toMatchInlineSnapshot(`
     {
       "accumulate": "trainer: accumulate is 0, expected a whole number > 0.",
@@ -581,9 +609,12 @@ it('says what does not fit together', () => {
       "codeToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "damage": "trainer: damage.shape is "star", expected 'circle', 'rectangle' or 'halfPlane'.",
       "damaged": "trainer: damaged is "1", expected a whole number ≥ 0.",
+      "damagedWithoutPool": "trainer: damaged is 1, expected 0, or a pool, from which the samples come.",
       "emptyRanges": "trainer: overflow.ranges is {}, expected a range for each of some roles, like { rgb: [0, 1] }.",
       "examples": "trainer: task is {examples: 0, seeds: a function, loss: a function}, expected a task: examples, seeds and loss.",
+      "fromNoPool": "trainer: fromPool is 0.5, expected 1, or a pool, from which samples come.",
       "lineDamaged": "trainer: damaged is 1, expected 0, or a rule on a grid of two dimensions.",
+      "lostExamples": "trainer: write is "fifo", expected 'back', or ranked: 'none': otherwise states of some examples replace those of others, until there are none.",
       "mutated": "trainer: mutated is -1, expected a whole number ≥ 0.",
       "noLoss": "trainer: task is {examples: 1, seeds: a function}, expected a task: examples, seeds and loss.",
       "noRanges": "trainer: overflow.ranges is undefined, expected a range for each of some roles, like { rgb: [0, 1] }.",
@@ -591,6 +622,7 @@ it('says what does not fit together', () => {
       "noWeight": "trainer: overflow is {weight: 1, ranges: {…}}, expected null, or a critic with a lossWeight above 0.",
       "noneTrainable": "trainer: trainable is [], expected 'all', 'update' or 'last', or a list of paths, at least 1.",
       "normalise": "trainer: normalise is 1, expected true or false.",
+      "nothingToDrop": "trainer: dropped is 0.5, expected 0, or a task with a condition that may be dropped.",
       "nothingToMutate": "trainer: mutated is 1, expected 0, or a rule with frozen channels.",
       "oneExample": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
       "oneKind": "trainer: mutated is 1, expected 0, or a task of more than one kind of example.",
@@ -599,8 +631,10 @@ it('says what does not fit together', () => {
       "overflow": "trainer: overflow is true, expected null, or an object with weight, ranges.",
       "overflowWeight": "trainer: overflow.weight is 0, expected a number > 0.",
       "pool": "trainer: pool is -1, expected a whole number from 0 to 1000000.",
+      "poolOfReadouts": "trainer: pool is 8, expected 0: states of the pool are older than the targets, of which the task has one for each readout.",
       "ranked": "trainer: ranked is true, expected 'loss' or 'none'.",
       "readouts": "trainer: readouts is 0, expected a whole number from 1 to 1000000, or a list of numbers of steps, at least 1.",
+      "readoutsOfTask": "trainer: readouts is 2, expected a list of 2 numbers of steps, as the task has.",
       "reseed": "trainer: reseed is 0.5, expected a whole number ≥ 0.",
       "rule": "trainer: rule is "growing", expected a rule.",
       "smallPool": "trainer: pool is 3, expected 0, or at least batch (4).",
@@ -611,9 +645,11 @@ it('says what does not fit together', () => {
       "tooManyMutated": "trainer: mutated is 2, expected at most batch − reseed − damaged (1).",
       "trainable": "trainer: trainable is "updte", expected 'all', 'update' or 'last', or a list of paths, at least 1; did you mean "update"?",
       "unknownTrainable": "trainer: trainable[1] is "update.w", expected the beginning of a path: perceive.0.kernel, update.w1, update.b1, update.w2, update.b2; did you mean "update.w1"?",
+      "unorderedReadouts": "trainer: readouts[1] is 2, expected more than the one before, 2.",
       "warmUp": "trainer: warmUp.iterations is 0, expected a whole number > 0.",
       "warmUpFrom": "trainer: warmUp.from is [2, 2], expected two whole numbers from 1 to 1000000, the first below the second.",
       "write": "trainer: write is "random", expected 'back' or 'fifo'.",
+      "writeWithoutPool": "trainer: write is "fifo", expected 'back', or a pool, to which states go.",
       "wrongRange": "trainer: overflow.ranges.rgba is [1, 0], expected two numbers, the first at most the second.",
       "wrongRole": "trainer: a role of overflow.ranges is "rgb", expected one of rgba, code, hidden.",
     }

@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest'
 import {
-  conv, cpu, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor,
+  argMax, conv, cpu, defineRule, examplesOf, foldIn, imageToImageTask, init, key, memory, mlp, predict, takeRole, tensor,
   uncertainty, uniform, zeros, type Tensor,
 } from '../../src/index.ts'
 import { list } from '../tensor/values.ts'
@@ -82,4 +82,5 @@ it('refuses by name what cannot be', () => {
   expect(() => uncertainty(rule, task, params, { steps: 3, last: 2, runs: 2 })).toThrow('uncertainty: last is 2, expected nothing beside runs.')
   expect(() => uncertainty(rule, task, params, { steps: 1, examples: [9] })).toThrow('uncertainty: examples is [9]')
   expect(() => uncertainty(rule, task, params, { steps: 1, of: () => tensor(1) })).toThrow('uncertainty: what of returned is a tensor []')
+  expect(() => uncertainty(rule, task, params, { steps: 1, of: x => argMax(x) })).toThrow('expected a tensor [5,…,m] of floating-point numbers, something for each example.')
 })

@@ -123,6 +123,7 @@ describe('folds of nnU-Net', () => {
     expect(await readSplits(path, names)).toEqual([{ train: [1, 2], test: [0] }, { train: [0], test: [] }])
     expect([
       '{', '[]', '[1]', '[{"train":["a"]}]', '[{"train":["d"],"val":[]}]', '[{"train":["a"],"val":["a"]}]',
+      '[{"train":["a","b","a"],"val":["c"]}]',
     ].map(text => sentence(() => decodeSplits(text, names, 's.json')))).toMatchInlineSnapshot(`
       [
         "splits: s.json is no valid JSON.",
@@ -131,6 +132,7 @@ describe('folds of nnU-Net', () => {
         "splits: s.json has no list val in fold 0, expected the names of its cases.",
         "splits: s.json has the case "d" in fold 0, which is none of the 3 examples.",
         "splits: s.json has "a" in both parts of fold 0.",
+        "splits: s.json has "a" twice in fold 0.",
       ]
     `)
   })

@@ -10,7 +10,7 @@ import { channelCount } from '../../nca/rule/channels.ts'
 import { ruleField } from '../../nca/rule/table.ts'
 import type { DataRule } from '../../nca/rule/types.ts'
 import { presets } from '../../nca/training/presets.ts'
-import { expectTraining, trainingFields, type Complete } from '../../nca/training/trainer-options.ts'
+import { expectPool, expectTraining, trainingFields, type Complete } from '../../nca/training/trainer-options.ts'
 import { backendMeanings, backendNames, fmaChoices, type BackendName, type FmaChoice } from './computers.ts'
 
 export type PresetName = keyof typeof presets
@@ -110,7 +110,9 @@ function section<T>(fields: Fields<T>, about: string): Field<T> {
 
 /** Expects a training and its rule to fit together. */
 export function expectTogether({ train, rule }: Pick<Config, 'train' | 'rule'>, expect: Expect): void {
-  expectTraining({ ...train, rule }, (ok, path, got, expected, name) => expect(ok, ['train', ...path], got, expected, name))
+  const within: Expect = (ok, path, got, expected, name) => expect(ok, ['train', ...path], got, expected, name)
+  expectTraining({ ...train, rule }, within)
+  expectPool(train, within)
 }
 
 /** The configuration. */

@@ -222,7 +222,7 @@ const makers: { readonly [T in TaskName]: (experiment: Experiment<T>, data: Task
     const frames = (id: number): Tensor => concat(Array.from({ length: k }, (_, i) => takeChannels(imageToTensor(frame(id, i), placement), 0, 1)), -1)
     return {
       task, measures: {},
-      ...(carry && { groups: Array.from({ length: task.examples }, (_, id) => `video ${Math.floor(id / each_)}`) }),
+      groups: Array.from({ length: task.examples }, (_, id) => `video ${Math.floor(id / each_)}`), // windows share frames
       told: x => takeRole(rule, x, 'output'),
       wrong: (told, ids) => wrongValues(told, stack(ids.map(frames), 0)),
       show: async x => rows(await Promise.all(each(x).map(one => Promise.all(

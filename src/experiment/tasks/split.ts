@@ -38,7 +38,7 @@ export function splitOf(
   }
   check(n >= folds, 'validate', 'folds', folds, `at most the number of examples, ${n}`)
   const most = groups?.length === n ? new Set(groups).size : n
-  check(most >= folds, 'validate', 'folds', folds, `at most the number of groups, ${most}, whose examples are in one fold: those of a file, or of validate.groups`)
+  check(most >= folds, 'validate', 'folds', folds, `at most the number of groups, ${most}, whose examples are in one fold: those of a file, of a video, or of validate.groups`)
   return kFold(key(seed), n, folds, { ...by, ...(groups && { groups }) })[fold as number]
 }
 

@@ -11,7 +11,7 @@ import type { Split } from '../tasks/folds.ts'
  * The folds of a split file, as indices of its cases in the list of example names; `where` names it in messages.
  *
  * @param names of the examples, without file endings
- * @throws one sentence, where the text is no such file, a case has no example, or a case is in both parts of a fold
+ * @throws one sentence, where the text is no such file, a case has no example, or is twice in a fold
  * @example
  * const [first] = decodeSplits(text, names, 'splits_final.json')
  * imageToImageTask(rule, { inputs: subset(inputs, first.train), outputs: subset(outputs, first.train) })
@@ -37,6 +37,10 @@ export function decodeSplits(text: string, names: readonly string[], where: stri
         ?? fail(`has the case ${typeof one === 'string' ? quoted(one) : inLine(String(one))} in fold ${i}, which is none of the ${names.length} examples`))
     }
     const train = part('train'), test = part('val')
+    for (const list of [train, test]) {
+      const twice = list.find((at, i) => list.indexOf(at) < i)
+      if (twice !== undefined) fail(`has ${quoted(names[twice])} twice in fold ${i}`)
+    }
     const both = test.find(at => train.includes(at))
     if (both !== undefined) fail(`has ${quoted(names[both])} in both parts of fold ${i}`)
     return { train, test }

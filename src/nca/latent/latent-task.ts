@@ -9,6 +9,7 @@
  */
 import { callable, check, checkOptions, isObject, keysOf, text } from '../../backends/options.ts'
 import { requireTensor } from '../../tensor/op.ts'
+import { concat } from '../../tensor/ops/concat.ts'
 import { gather } from '../../tensor/ops/gather.ts'
 import { interpolate } from '../../tensor/ops/interpolate.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -83,8 +84,11 @@ export function latentTask(rule: DataRule, targets: Examples, codec: Codec, opti
     loss: (x, ids) => loss(latentImages(rule, codec, x), pick(targets, ids, { like: x })),
     images: {
       made: x => latentImages(rule, codec, x), real: ids => pick(targets, ids, { like }),
-      // The condition of each cell, for all of the pixels that it becomes.
-      ...(codes && { given: x => interpolate(takeRole(rule, x, condition!), [rows, columns], { mode: 'nearest' }) }),
+      // The images it is made from, and the condition of each cell, for all of the pixels that it becomes.
+      ...((from || codes) && { given: (x, ids) => concat([
+        ...(from ? [pick(from, ids, { like })] : []),
+        ...(codes ? [interpolate(takeRole(rule, x, condition!), [rows, columns], { mode: 'nearest' })] : []),
+      ]) }),
     },
   }
 }

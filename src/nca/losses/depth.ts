@@ -42,7 +42,7 @@ const depthDeltaOptions = keysOf<DepthDeltaOptions>({ mask: aTensor, ratio: numb
  *
  * @param logDepth `[b,…]`, the logarithms of the predicted depths, so that the 0 of an untrained automaton means a depth of 1
  * @param depth of the same shape, or that of one sample; numbers > 0 where they count
- * @returns `[b]`, ≥ 0; 0 for a sample without an entry that counts
+ * @returns `[b]`, ≥ 0 up to rounding; 0 for a sample without an entry that counts
  * @throws where shapes or types do not fit
  * @example imageToImageTask(rule, pairs, { loss: (y, depth) => scaleInvariant(y, depth, { mask: greater(depth, 0) }) })
  */

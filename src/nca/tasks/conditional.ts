@@ -80,7 +80,8 @@ export function conditionalTask(rule: DataRule, targets: Tensor, options: Condit
       const values = { [role]: gather(codes, ids, 0) }
       return cells === 'seed' ? seeds(ids.length, values) : setChannels(rule, seeds(ids.length), values)
     },
-    ...(kinds && { kind: id => kinds[id] }),
+    // A coloured seed says what it is to become in no frozen channel.
+    ...(cells === 'seed' ? { kind: () => 0 } : kinds && { kind: id => kinds[id] }),
     loss: (x, ids) => loss(rgba(x), gather(targets, ids, 0)),
     images: {
       made: rgba, real: ids => gather(targets, ids, 0),

@@ -86,7 +86,7 @@ export function denoisingTask(rule: DataRule, images: Examples, options: Denoisi
   const real = (ids: readonly number[]): Tensor => pick(images, ids, placement)
   return {
     examples: images.n,
-    ...(codes && { condition }),
+    condition: condition ?? null,
     seeds: (ids, key = keyOf(0)) => {
       const x = real(ids), like = { like: x }
       const t = uniform(foldIn(key, 0), [ids.length, ...images.shape.map(() => 1)], like)

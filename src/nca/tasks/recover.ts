@@ -15,7 +15,8 @@ import { scope } from '../../tensor/lifetime.ts'
 import { tensor, type Tensor } from '../../tensor/tensor.ts'
 import { recovery, recoveryProtocol } from '../losses/recovery.ts'
 import { inStages } from '../cascade.ts'
-import type { DataRule, Params, Rule } from '../rule/types.ts'
+import { dataRuleOf } from '../rule/define.ts'
+import type { Params, Rule } from '../rule/types.ts'
 import { exchangeInputs, rollout } from '../step.ts'
 import { damagedBut, damageMask, publishedCircles, wholeDamage, type Damage } from '../training/damage.ts'
 import { kindOf, type Task } from '../training/trainer-options.ts'
@@ -64,8 +65,8 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
   check(judge > perturb, name, 'judge', judge, `a step after ${perturb}, that of the perturbation`)
   wholeDamage(name, damage)
   const runs = batches(name, rule, task, params, { ...rest, steps: perturb })
-  const isMutation = by === 'mutation'
-  check(!isMutation || (rule.type !== 'custom' && rule.frozen.length > 0), name, 'by', by, "'damage': the rule has no frozen channels in which it is told what to become")
+  const isMutation = by === 'mutation', told = dataRuleOf(rule)
+  check(!isMutation || (told !== undefined && told.frozen.length > 0), name, 'by', by, "'damage': the rule has no frozen channels in which it is told what to become")
   check(!isMutation || ids.length > 1, name, 'the number of examples', ids.length, 'at least 2, of which one can become the other')
   const others = isMutation ? ids.map((_, i) => otherThan(task, ids, i)) : ids
   const early = (task.readouts ?? 1) > 1 ? 0 : undefined
@@ -74,7 +75,7 @@ export async function recover<R extends Rule>(rule: R, task: Task, params: Param
     const wanted = others.slice(i * batch, (i + 1) * batch)
     const judged = scope(() => {
       const { x, ids: own, k } = run()
-      const hit = isMutation ? exchangeInputs(rule as DataRule, x, task.seeds(wanted, foldIn(k, 2 ** 32 - 2))) : damagedBy(rule, x, damage, foldIn(k, perturb))
+      const hit = isMutation ? exchangeInputs(told!, x, task.seeds(wanted, foldIn(k, 2 ** 32 - 2))) : damagedBy(rule, x, damage, foldIn(k, perturb))
       const end = rollout(inStages(rule, options.cascade), params, hit, k, { steps: judge - perturb, from: perturb })
       return { data: [measure(x, own, k, early, params), measure(hit, wanted, k, early, params), measure(end, wanted, k, undefined, params)].map(error => error.data()) }
     })

@@ -1,5 +1,6 @@
 /**
- * How certain a rule is: each of n runs draws new fire masks, and where the runs differ, the rule is uncertain
+ * How certain a rule is: each of n runs draws new fire masks, and the noise of seeds that have some, and where the runs differ, the rule is
+ * uncertain
  * (Kalkhof, González & Mukhopadhyay, "Med-NCA: Robust and Lightweight Segmentation with Neural Cellular Automata", IPMI
  * 2023; "M3D-NCA", MICCAI 2023, which defines the quality metric NQM).
  *
@@ -72,8 +73,8 @@ export function uncertainty<R extends Rule>(rule: R, task: Task, params: Params<
   check(last === undefined || last <= rest.steps, name, 'last', last, `at most ${rest.steps}, the number of steps`)
   const told = (x: Tensor, ids: readonly number[]): Tensor => {
     const y: unknown = of(x)
-    const fits = y instanceof Tensor && y.shape.length > 1 && y.shape[0] === ids.length
-    check(fits, name, 'what of returned', y, `a tensor [${ids.length},…,m], something for each example`)
+    const fits = y instanceof Tensor && y.shape.length > 1 && y.shape[0] === ids.length && y.dtype.startsWith('float')
+    check(fits, name, 'what of returned', y, `a tensor [${ids.length},…,m] of floating-point numbers, something for each example`)
     return y as Tensor
   }
   return scope(() => {

@@ -6,7 +6,7 @@ import { scope } from '../../tensor/lifetime.ts'
 import { all, any } from '../../tensor/ops/any-all.ts'
 import { cast } from '../../tensor/ops/cast.ts'
 import { and, greaterEqual, less, not, or, where } from '../../tensor/ops/compare.ts'
-import { range, zeros } from '../../tensor/ops/create.ts'
+import { zeros } from '../../tensor/ops/create.ts'
 import { abs } from '../../tensor/ops/functions.ts'
 import { slice } from '../../tensor/ops/pad-slice.ts'
 import { argSort } from '../../tensor/ops/sort.ts'
@@ -15,7 +15,8 @@ import { tensor, valuesOf, type Tensor } from '../../tensor/tensor.ts'
 import { sampleAxes } from '../losses/loss.ts'
 import { damagedBut, damageMask } from './damage.ts'
 import { makePool, samplePool, type Pool } from './pool.ts'
-import type { DataRule, Rule } from '../rule/types.ts'
+import { dataRuleOf } from '../rule/define.ts'
+import type { Rule } from '../rule/types.ts'
 import { exchangeInputs, frozenChannels } from '../step.ts'
 import { kindOf, poolRatioAt, type Complete } from './trainer-options.ts'
 
@@ -59,7 +60,7 @@ export function drawBatch<R extends Rule>(options: Complete<R>, from: From, keys
     const perCell = [examples.length, ...x.shape.slice(1).map(() => 1)]
     // Inputs that an earlier iteration dropped are restored; samples that are carried on keep the inputs that they have now.
     const inputs = where(reshape(told, perCell), task.carry ? x : task.seeds(examples, keys.seeds), 0)
-    return { x: where(frozenChannels(rule as DataRule, x, task.condition), inputs, x), examples, ...rest }
+    return { x: where(frozenChannels(dataRuleOf(rule)!, x, task.condition!), inputs, x), examples, ...rest }
   }, 'the drawing of a batch')
 }
 
@@ -83,25 +84,29 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
     const before = slots.map(slot => examples[slot])
     const ratio = poolRatioAt(options.fromPool, iteration)
     const fresh = before.map((_, i) => uniformAt(foldIn(keys.slots, 3), i) >= ratio)
+    // The places of samples from the pool among each other; fresh ones, which are neither replaced nor perturbed, come after them.
+    const places = placesOf(fresh), old = fresh.filter(is => !is).length
+    const isLate = places.map((place, i) => !fresh[i] && place >= old - mutated)
     const ids = before.map((id, i) => {
-      if (fresh[i] || i < reseed) return ranked === 'none' ? anew(i, 1) : id
-      return i >= batch - mutated ? another(i, id) : id
+      if (fresh[i] || places[i] < reseed) return ranked === 'none' ? anew(i, 1) : id
+      return isLate[i] ? another(i, id) : id
     })
     if (reseed + damaged + mutated === 0 && !fresh.includes(true)) {
       return { x: drawn, slots, examples: ids, fates: zeros([batch], { dtype: 'int32', backend: drawn.backend }) }
     }
-    // From 0, the first to be reseeded, to batch − 1, the first to be damaged or, where nothing is ranked, mutated.
+    // From 0, the first to be reseeded, to old − 1, the first to be damaged or, where nothing is ranked, mutated.
+    const isFresh = maskOf(fresh, drawn)
     const rank = ranked === 'none'
-      ? range(batch, { dtype: 'int32', backend: drawn.backend })
-      : argSort(argSort(task.loss(drawn, before, keys.loss, undefined, params), -1, { descending: true }))
-    const last = ranked === 'none' ? batch - mutated : batch
-    const begins = or(less(rank, reseed), maskOf(fresh, drawn))
+      ? tensor(Int32Array.from(places), { backend: drawn.backend })
+      : argSort(argSort(where(isFresh, -Infinity, task.loss(drawn, before, keys.loss, undefined, params)), -1, { descending: true }))
+    const last = ranked === 'none' ? old - mutated : old
+    const begins = or(less(rank, reseed), isFresh)
     const isDamaged = and(and(greaterEqual(rank, last - damaged), less(rank, last)), not(begins))
-    const isMutated = maskOf(fresh.map((_, i) => i >= batch - mutated), drawn)
+    const isMutated = maskOf(isLate, drawn)
     const fates = cast(where(begins, 1, where(isDamaged, 2, where(isMutated, 3, 0))), 'int32')
     const perCell = [batch, ...drawn.shape.slice(1, -1).map(() => 1)]
     const seeds = reseed + mutated > 0 || fresh.includes(true) ? task.seeds(ids, keys.seeds) : null
-    const turned = mutated > 0 ? mutate(rule, drawn, seeds!, batch - mutated) : drawn
+    const turned = mutated > 0 ? mutate(rule, drawn, seeds!, isLate) : drawn
     const renewed = seeds ? where(reshape(begins, [...perCell, 1]), seeds, turned) : turned
     if (damaged === 0) return { x: renewed, slots, examples: ids, fates }
     const [height, width] = drawn.shape.slice(1, -1)
@@ -113,11 +118,16 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   }, 'the drawing of a batch')
 }
 
-/** x with the inputs of the seeds in the samples from number `from` on. */
-function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
-  const late = Uint32Array.from({ length: x.shape[0] }, (_, i) => +(i >= from))
-  const mask = tensor(late, { shape: [x.shape[0], ...x.shape.slice(1).map(() => 1)], backend: x.backend })
-  return where(mask, exchangeInputs(rule as DataRule, x, seeds), x)
+/** The place of each sample in an order in which fresh ones come last, from 0. */
+function placesOf(fresh: readonly boolean[]): number[] {
+  const order = [false, true].flatMap(last => fresh.flatMap((is, i) => (is === last ? [i] : [])))
+  return fresh.map((_, i) => order.indexOf(i))
+}
+
+/** x with the inputs of the seeds in some samples. */
+function mutate(rule: Rule, x: Tensor, seeds: Tensor, some: readonly boolean[]): Tensor {
+  const mask = reshape(maskOf(some, x), [x.shape[0], ...x.shape.slice(1).map(() => 1)])
+  return where(mask, exchangeInputs(dataRuleOf(rule)!, x, seeds), x)
 }
 
 /**
@@ -127,7 +137,8 @@ function mutate(rule: Rule, x: Tensor, seeds: Tensor, from: number): Tensor {
 export function soundOr(rule: Rule, x: Tensor, seeds: () => Tensor): Tensor {
   return scope(() => {
     const axes = sampleAxes(x)
-    const moving = rule.type === 'custom' || rule.frozen.length === 0 ? x : where(frozenChannels(rule, x), 0, x)
+    const told = dataRuleOf(rule)
+    const moving = told === undefined || told.frozen.length === 0 ? x : where(frozenChannels(told, x), 0, x)
     const sound = and(all(less(abs(x), Infinity), axes), any(moving, axes))
     if (x.backend.readSync && valuesOf(sound).every(bit => bit === 1)) return x
     return where(reshape(sound, [x.shape[0], ...axes.map(() => 1)]), x, seeds())

@@ -13,6 +13,7 @@ import { where } from '../../tensor/ops/compare.ts'
 import { reshape } from '../../tensor/ops/reshape.ts'
 import { checkShape } from '../../tensor/shape.ts'
 import { tensor, type Tensor } from '../../tensor/tensor.ts'
+import { dataRuleOf } from '../rule/define.ts'
 import type { Rule } from '../rule/types.ts'
 import { frozenChannels } from '../step.ts'
 
@@ -139,6 +140,6 @@ export function erase(x: Tensor, mask: Tensor): Tensor {
 
 /** x with zeros in the cells of a mask, except in the frozen channels of the rule. */
 export function damagedBut(rule: Rule, x: Tensor, mask: Tensor): Tensor {
-  const erased = erase(x, mask)
-  return rule.type === 'custom' || rule.frozen.length === 0 ? erased : where(frozenChannels(rule, x), x, erased)
+  const erased = erase(x, mask), told = dataRuleOf(rule)
+  return told === undefined || told.frozen.length === 0 ? erased : where(frozenChannels(told, x), x, erased)
 }

@@ -12,6 +12,7 @@ import { criticField, type Critic, type CriticOptions } from './critic.ts'
 import { damageField, publishedCircles, type Damage } from './damage.ts'
 import { optimiserField, type Optimiser } from './optimiser.ts'
 import { paceField, type Leg } from './pace.ts'
+import { dataRuleOf } from '../rule/define.ts'
 import type { DataRule, Params, Rule } from '../rule/types.ts'
 import { expectTrainable, trainableField, type Trainable } from './trainable.ts'
 
@@ -26,8 +27,8 @@ export type Task = {
    * states that it learns from. Without a key they are the same every time.
    */
   readonly seeds: (examples: readonly number[], key?: Key) => Tensor
-  /** The frozen role that `dropped` empties; absent: all frozen roles. */
-  readonly condition?: string
+  /** The frozen role that `dropped` empties; absent: all frozen roles; null: none, as they hold no condition. */
+  readonly condition?: string | null
   /**
    * The loss of states `[n,h,w,c]` of these examples, `[n]`. Randomness comes from the key, a different one in each iteration.
    * `readout` is the index of the state among the readouts of its rollout, from 0 (`TrainerOptions.readouts`); states of the pool
@@ -104,7 +105,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   steps: readonly [number, number]
   /**
    * How many states of a rollout the loss is taken of: the last one, and others drawn from step `steps[0]` on; default 1. Or a
-   * list of numbers of steps, from 1 to `steps[0]`: then the states after exactly these steps.
+   * list of growing numbers of steps, from 1 to `steps[0]`: then the states after exactly these steps.
    */
   readouts?: number | readonly number[]
   /** Slots of the sample pool; with 0, the default, every batch begins from seeds. */
@@ -119,18 +120,18 @@ export type TrainerOptions<R extends Rule = DataRule> = {
    * iterations; default 1. Fresh samples are neither damaged nor mutated, and come in addition to those of `reseed`.
    */
   fromPool?: number | PoolRatio
-  /** How many samples of a batch are replaced by seeds; default 0. */
+  /** How many samples of a batch from the pool are replaced by seeds; default 0. */
   reseed?: number
-  /** How many samples of a batch are damaged; default 0. */
+  /** How many samples of a batch from the pool are damaged; default 0. */
   damaged?: number
   /** How they are damaged, default `publishedCircles`. */
   damage?: Damage
   /**
    * 'loss' (default): seeds replace the samples with the greatest loss, and damage hits those with the least, as published.
-   * 'none': samples are taken in random order, and seeds are those of newly drawn examples.
+   * 'none': samples are taken in random order, and seeds are those of newly drawn examples. Either way, mutated are random ones.
    */
   ranked?: 'loss' | 'none'
-  /** How many samples get the frozen channels of an example of another kind (`Task.kind`); default 0. */
+  /** How many samples of a batch from the pool get the frozen channels of an example of another kind (`Task.kind`); default 0. */
   mutated?: number
   /**
    * The probability that a sample has zeros in its frozen channels, or in those of the task's `condition`, for one iteration, from
@@ -212,8 +213,8 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     default: 1,
     about: 'Probability that a sample comes from the pool, and not from a seed, or how it changes over the iterations',
   },
-  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the greatest loss, that are replaced by seeds' },
-  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, those with the least loss, that are damaged' },
+  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, by ranked those with the greatest loss, that are replaced by seeds' },
+  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, by ranked those with the least loss, that are damaged' },
   damage: { ...damageField, default: publishedCircles },
   ranked: {
     ...oneOf(['loss', 'none']), default: 'loss',
@@ -266,20 +267,28 @@ const isTask = (x: unknown): boolean =>
 const trainerField = record<Complete<Rule>>({
   fields: { ...givenFields, ...trainingFields, task: { fits: isTask, expected: 'a task: examples, seeds and loss' } },
   together(options, expect) {
-    const { rule, pool, ranked, mutated, readouts, critic, task } = options
-    const { examples, readouts: wanted, images, carry } = task
+    const { rule, pool, ranked, write, mutated, dropped, readouts, critic, task } = options
+    const { examples, readouts: wanted, images, carry, condition } = task
     const judged = typeof readouts === 'number' ? readouts : readouts.length
-    expect(wanted === undefined || judged === wanted, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
+    const isJudgedInOrder = wanted === undefined || (judged === wanted && (wanted === 1 || typeof readouts !== 'number'))
+    expect(isJudgedInOrder, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
+    expect(pool === 0 || wanted === undefined || carry !== undefined, ['pool'], pool, '0: states of the pool are older than the targets, of which the task has one for each readout')
     expectTraining(options, expect)
     expect(
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
       `a slot for each of the ${examples} examples, since each slot keeps its own; or ranked: 'none'`,
     )
+    expect(
+      pool === 0 || write === 'back' || ranked === 'none' || examples === 1, ['write'], write,
+      "'back', or ranked: 'none': otherwise states of some examples replace those of others, until there are none",
+    )
     expect(pool > 0 || carry === undefined, ['pool'], pool, 'at least batch, as the task carries samples on')
     const isOther = (_: unknown, i: number): boolean => kindOf(task, i) !== kindOf(task, 0)
     expect(mutated === 0 || Array.from({ length: examples }).some(isOther), ['mutated'], mutated, '0, or a task of more than one kind of example')
+    expect(dropped === 0 || condition !== null, ['dropped'], dropped, '0, or a task with a condition that may be dropped')
     expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
     expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')
+    expectPool(options, expect)
   },
 })
 
@@ -288,7 +297,10 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   const { rule, batch, pool, reseed, damaged, mutated, dropped, overflow, critic, readouts, steps, warmUp, cascade } = options
   const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
   if (typeof readouts !== 'number') {
-    readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
+    readouts.forEach((n, i) => {
+      expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`)
+      expect(i === 0 || n > readouts[i - 1], ['readouts', i], n, `more than the one before, ${readouts[i - 1]}`)
+    })
   }
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
   let room = batch, rest = 'batch'
@@ -297,7 +309,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
     room -= samples
     rest += ` − ${name}`
   }
-  const hasInputs = rule.type === 'data' && rule.frozen.length > 0
+  const hasInputs = (dataRuleOf(rule)?.frozen.length ?? 0) > 0
   expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
   expect(dropped === 0 || hasInputs, ['dropped'], dropped, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
@@ -311,6 +323,17 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   const coarse = cascade.reduce((sum, stage) => sum + stage.steps, 0)
   expect(rule.type === 'data', ['cascade'], cascade, 'null, for a rule that is code')
   expect(coarse < least, ['cascade'], coarse, `fewer than the shortest rollout has, ${least}`, 'the number of steps in cascade')
+}
+
+/** Expects options of the sample pool to have one; `reseed` is that of every rollout without a pool. */
+export function expectPool(
+  { pool, damaged, mutated, write, fromPool }: Pick<Complete<Rule>, 'pool' | 'damaged' | 'mutated' | 'write' | 'fromPool'>, expect: Expect,
+): void {
+  for (const [name, samples] of Object.entries({ damaged, mutated })) {
+    expect(pool > 0 || samples === 0, [name], samples, '0, or a pool, from which the samples come')
+  }
+  expect(pool > 0 || write === 'back', ['write'], write, "'back', or a pool, to which states go")
+  expect(pool > 0 || fromPool === 1, ['fromPool'], fromPool, '1, or a pool, from which samples come')
 }
 
 /** Options without the further fields of presets, which are for whoever runs them. */

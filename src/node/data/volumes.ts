@@ -51,6 +51,8 @@ export function casesOf(path: string, given: readonly number[], data: Numbers, l
   const axes = crop?.length ?? grid
   const shape = given.at(-1) === m && given.length > axes ? given : m === 1 ? [...given, 1] : []
   if (shape.length === axes + 1) return [{ shape, data }]
+  const overTime = /\.nii(\.gz)?$/i.test(path) && given.length === 4
+  if (overTime) throw new Error(`data: ${path} is [${given.join(',')}], whose fourth axis is time, expected ${inWords(layout)}: a file for each time.`)
   const [n, ...each] = shape
   if (each.length !== axes + 1) throw new Error(`data: ${path} is [${given.join(',')}], expected ${inWords(layout)}, as ${crop ? 'data.crop' : 'the rule'} has.`)
   const size = data.length / n

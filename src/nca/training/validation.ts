@@ -20,7 +20,10 @@ export type Validation<P> = {
   every: number
   /** How bad these parameters are: less is better, and NaN is never better. It must not use the run's key. */
   measure: (params: P, iteration: number) => number | Promise<number>
-  /** Ends the run after this many validations in a row without a new best, a whole number > 0; default never. */
+  /**
+   * Ends the run after this many validations in a row without a new best, a whole number > 0; default never. Until one is a number, there is
+   * no best, and the run goes on.
+   */
   patience?: number
 }
 

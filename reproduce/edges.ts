@@ -1,7 +1,7 @@
 /**
  * From edges to pictures: an experiment like figure 7 of Spitznagel & Keuper (2026). A rule sees the edges of an emoji in a frozen
- * channel and should paint the emoji. It is trained with three losses: the mean squared error; a critic (WGAN-GP) that sees edges
- * and picture together; and the critic plus 100 times the mean of |x − y| (L1).
+ * channel and should paint the emoji. It is trained with three losses: the mean squared error; a critic (WGAN-GP, Gulrajani et al. 2017)
+ * that sees edges and picture together; and the critic plus 100 times the mean of |x − y| (L1), as in pix2pix (Isola et al. 2017).
  *
  * The claim: with a critic, pictures are sharper. `lib/sharpness.ts` explains how that is measured, and why.
  */

@@ -1,5 +1,5 @@
 /**
- * The VQ-VAE of Noto emoji in whose latents rules live: a cell is 8×8 pixels of a picture, as in Spitznagel & Keuper (2026,
+ * The VQ-VAE (van den Oord et al. 2017) of Noto emoji in whose latents rules live: a cell is 8×8 pixels of a picture, as in Spitznagel & Keuper (2026,
  * section 3.1.5). It is trained once for each seed, on pictures of 128×128 pixels. It is fully convolutional, so it works with
  * pictures of any size.
  */

@@ -37,7 +37,7 @@ export type Way = {
   readonly scales: readonly number[]
 }
 
-/** A critic for 14×14 digits, together with ten times the loss. */
+/** A critic (WGAN-GP, Gulrajani et al. 2017) for 14×14 digits, together with ten times the loss. */
 export const critic: CriticOptions = {
   widths: [32, 64], steps: 3, lossWeight: 10, optimiser: adam({ rate: 2e-4, beta1: 0, beta2: 0.9 }),
 }

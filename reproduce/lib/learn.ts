@@ -1,6 +1,7 @@
 /**
  * Training runs of reproductions: they show their progress, save every 200 iterations, and go on where they were interrupted. A
- * longer run goes on from a shorter one of the same part and seed, with the rate of its own schedule from there on: a warm restart.
+ * longer run goes on from a shorter one of the same part and seed, with the rate of its own schedule from there on: a warm
+ * restart (Loshchilov & Hutter 2017).
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -27,7 +27,11 @@ const checkpointFormat = 'cellgrad checkpoint 1'
 /** The metadata fields that the file uses itself. */
 const reserved = ['format', 'tree']
 
-/** The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance. */
+/**
+ * The bytes of a training checkpoint; `metadata` is kept beside it, the configuration for instance.
+ *
+ * @example const bytes = await encodeCheckpoint(state, { note: 'after 500 iterations' })
+ */
 export async function encodeCheckpoint<P>(
   state: TrainerState<P>, metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array> {

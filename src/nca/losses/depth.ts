@@ -55,12 +55,13 @@ export function scaleInvariant(logDepth: Tensor, depth: Tensor, options: ScaleIn
 }
 
 /**
- * The mean relative error of depth per sample.
+ * The mean relative error of depth per sample, |x − depth| / depth (abs-rel, as in Eigen et al. 2014).
  *
  * @param x `[b,…]`, depths
  * @param depth of the same shape, or that of one sample; numbers > 0 where they count
  * @returns `[b]`, ≥ 0; 0 for a sample without an entry that counts
  * @throws where shapes or types do not fit
+ * @example absRel(exp(takeRole(rule, x, 'depth')), truth, { mask: greater(truth, 0) })
  */
 export function absRel(x: Tensor, depth: Tensor, options: DepthOptions = {}): Tensor {
   checkOptions('absRel', options, depthOptions)
@@ -69,7 +70,8 @@ export function absRel(x: Tensor, depth: Tensor, options: DepthOptions = {}): Te
 }
 
 /**
- * The fraction of entries whose depth is right up to a factor, per sample. A depth that is NaN, or not above 0, is wrong.
+ * The fraction of entries whose depth is right up to a factor, per sample (δ₁ with 1.25, as in Eigen et al. 2014). A depth that is NaN,
+ * or not above 0, is wrong.
  *
  * @param x `[b,…]`, depths
  * @param depth of the same shape, or that of one sample; numbers > 0 where they count

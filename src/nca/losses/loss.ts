@@ -74,7 +74,11 @@ export function mse(x: Tensor, target: Tensor): Tensor {
   return perSample(square(difference('mse', x, target)))
 }
 
-/** Mean absolute error per sample; shapes as for `mse`. The gradient is 0 where the two are equal. */
+/**
+ * Mean absolute error per sample; shapes as for `mse`. The gradient is 0 where the two are equal.
+ *
+ * @example conditionalTask(rule, digits, { loss: l1 })
+ */
 export function l1(x: Tensor, target: Tensor): Tensor {
   return perSample(abs(difference('l1', x, target)))
 }

@@ -71,7 +71,11 @@ function overlap(a: Tensor, b: Tensor, axes: readonly number[]): Tensor {
   return fraction(mul(2, count(and(a, b), axes)), add(count(a, axes), count(b, axes)))
 }
 
-/** Intersection over union (Jaccard index) of two masks, per sample: dice / (2 − dice). Otherwise like `dice`. */
+/**
+ * Intersection over union (Jaccard index) of two masks, per sample: dice / (2 − dice). Otherwise like `dice`.
+ *
+ * @example iou(greater(takeRole(rule, x, 'output'), 0), masks)
+ */
 export function iou(x: Tensor, target: Tensor): Tensor {
   checkMasks('iou', x, target)
   const axes = sampleAxes(x)

@@ -95,7 +95,11 @@ export function classificationTask(rule: DataRule, images: LabelledImages, optio
   }
 }
 
-/** The visible cells, `[b,h,w]`: those of the rule's input mask or, without one, all cells, even with NaN. */
+/**
+ * The visible cells, `[b,h,w]`: those of the rule's input mask or, without one, all cells, even with NaN.
+ *
+ * @example accuracy(takeRole(rule, x, 'classes'), labels, { mask: seenCells(rule, x) })
+ */
 export function seenCells({ inputMask }: DataRule, x: Tensor): Tensor {
   return inputMask ? exceeds(x, inputMask) : ones(x.shape.slice(0, -1), { dtype: 'uint32', backend: x.backend })
 }

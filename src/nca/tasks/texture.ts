@@ -66,7 +66,11 @@ export function textureTask(rule: Rule, texture: Tensor, options: TextureOptions
   }
 }
 
-/** The colours of a texture's state, `[b,h,w,c]` → `[b,h,w,3]`, roughly from 0 to 1. */
+/**
+ * The colours of a texture's state, `[b,h,w,c]` → `[b,h,w,3]`, roughly from 0 to 1.
+ *
+ * @example patchTransport(colours(x), texture, key(0))
+ */
 export function colours(x: Tensor): Tensor {
   return add(takeChannels(x, 0, 3), 0.5)
 }

@@ -132,7 +132,11 @@ function coordinate(i: number, n: number): number {
   return n === 1 ? 0 : (2 * i) / (n - 1) - 1
 }
 
-/** x with zeros in the cells where the mask `[b,h,w]` is 1. */
+/**
+ * x with zeros in the cells where the mask `[b,h,w]` is 1.
+ *
+ * @example erase(x, damageMask(key(0), publishedCircles, 8, 72, 72))
+ */
 export function erase(x: Tensor, mask: Tensor): Tensor {
   requireTensor('erase', 'the mask', mask)
   return where(reshape(mask, [...mask.shape, 1]), 0, x)

@@ -180,7 +180,11 @@ export function muon(options: MuonOptions = {}): Optimiser {
   return dataOf('muon', muonTable, {}, options)
 }
 
-/** The state before the first step: zeros of the types and on the backends of the parameters. */
+/**
+ * The state before the first step: zeros of the types and on the backends of the parameters.
+ *
+ * @example let state = initOptimiser(optimiser, params)   // then: ({ params, state } = updateParams(optimiser, state, params, grads))
+ */
 export function initOptimiser<P>(given: Optimiser, params: P): OptimiserState<P> {
   const optimiser = wholeOptimiser('initOptimiser', given)
   const zeros = (): P => mapTree(params, leaf => (leaf instanceof Tensor ? zerosLike(leaf) : leaf))
@@ -310,6 +314,8 @@ function combine<P>(
  * Each tensor divided by its own norm, g / (‖g‖₂ + ε): what Growing NCA does to its gradients, so that steps have the same
  * size even if the gradients of long rollouts explode or vanish. Right for all finite numbers, even if their norm
  * overflows.
+ *
+ * @example updateParams(optimiser, state, params, normaliseGrads(grads))
  */
 export function normaliseGrads<P>(grads: P, epsilon = 1e-8): P {
   return scope(() => mapTree(grads, g => {
@@ -326,6 +332,7 @@ export function normaliseGrads<P>(grads: P, epsilon = 1e-8): P {
  * `normaliseGrads`.
  *
  * @throws where `max` is not a positive number
+ * @example updateParams(optimiser, state, params, clipByGlobalNorm(grads, 1))
  */
 export function clipByGlobalNorm<P>(grads: P, max: number): P {
   if (!(max > 0)) throw new Error(`clipByGlobalNorm: max is ${max}, expected a number > 0.`)
@@ -354,7 +361,11 @@ function tensorsOf(where: string, tree: unknown): Tensor[] {
   return tensors
 }
 
-/** ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right whenever it does not overflow itself. */
+/**
+ * ‖tree‖₂ over all elements of all its tensors, a tensor of rank 0; right whenever it does not overflow itself.
+ *
+ * @example await globalNorm(grads).item()
+ */
 export function globalNorm(tree: unknown): Tensor {
   return scope(() => norm(stack(tensorsOf('globalNorm', tree).map(t => norm(t)))), 'globalNorm()')
 }

@@ -41,6 +41,7 @@ export function makePool(seed: Tensor, size: number): Pool {
  *
  * @returns the slots' numbers and their states `[count,h,w,c]`, bit for bit as they were written
  * @throws where the pool has fewer slots
+ * @example const { slots, batch } = samplePool(pool, key(0), 8)
  */
 export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]; batch: Tensor } {
   checkKey('samplePool', k)
@@ -59,6 +60,7 @@ export function samplePool(pool: Pool, k: Key, count: number): { slots: number[]
  * constants to every transform.
  *
  * @throws where there is no such slot, and where number, shape or type of the states do not fit
+ * @example pool = writeBack(pool, slots, rollout(rule, params, batch, key(1), { steps: 64 }))
  */
 export function writeBack(pool: Pool, slots: readonly number[], batch: Tensor): Pool {
   requireTensor('writeBack', 'the batch', batch)

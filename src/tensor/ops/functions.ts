@@ -137,7 +137,11 @@ export function leakyRelu(x: Tensor, slope: number = leakySlope): Tensor {
 /** log(1 + eˣ), a smooth ReLU. */
 export const softplus = (x: Tensor): Tensor => ofFloats(softplusOp, x)
 
-/** x·σ(x), the SiLU or swish (Elfwing et al. 2018); its derivative is σ(x)·(1 + x·(1 − σ(x))). NaN at −∞. */
+/**
+ * x·σ(x), the SiLU or swish (Elfwing et al. 2018); its derivative is σ(x)·(1 + x·(1 − σ(x))). NaN at −∞.
+ *
+ * @example silu(tensor([-1, 0, 1]))   // [-0.269, 0, 0.731]
+ */
 export function silu(x: Tensor): Tensor {
   floating('silu', 'x', x)
   return mul(x, sigmoid(x))
@@ -146,6 +150,8 @@ export function silu(x: Tensor): Tensor {
 /**
  * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), the tanh approximation of GELU (Hendrycks & Gimpel 2016), as in JAX; the form with
  * the error function, PyTorch's default, differs by less than 5e-4. NaN at −∞.
+ *
+ * @example gelu(tensor([-1, 0, 1]))   // [-0.159, 0, 0.841]
  */
 export function gelu(x: Tensor): Tensor {
   floating('gelu', 'x', x)

@@ -91,7 +91,7 @@ export function cascade(rule: DataRule | CustomRule<DataParams>, stages: readonl
     const lives = (state: Tensor): boolean =>
       valuesOf(any(greater(takeChannels(state, living.channel, living.channel + 1), living.above)))[0] === 1
     const isLost = scope(() => lives(x) && !lives(on(0, x, coarse => [coarse])[0]))
-    check(!isLost, 'cascade', 'scale', scale, 'one at which something lives in the mean of cells: of few living cells nothing does on a coarse grid')
+    check(!isLost, 'cascade', 'scale', scale, 'one at which something lives in the mean of cells')
   }
   const code = customRule<DataParams>({
     grid, channels,

@@ -16,6 +16,7 @@ import {
 import { scaleInvariant, ssim } from '../../src/nca/index.ts'
 import { filesNamed, pairsNamed, pathsNamed } from '../../src/node/data/named.ts'
 import { piecesOf, type ArrayExample } from '../../src/node/data/volumes.ts'
+import { readAutoencoderImages } from '../../src/node/data/task-data.ts'
 import { encodePng, readTaskData } from '../../src/node/index.ts'
 import { zipOf } from '../zip.ts'
 
@@ -294,4 +295,16 @@ it('the folds of nnU-Net hold out the examples of their cases, named by what the
   expect(wrong('imageToImage', data, { split: 0.2 })).toThrow('validate.splits is "x.json", expected null beside a split or groups: it has the folds already')
   expect(wrong('imageToImage', data, { groups: 'y.txt' })).toThrow('validate.splits is "x.json", expected null beside a split or groups')
   expect(wrong('classification', { images: 'flowers' }, {})).toThrow('validate.splits is "x.json", expected null: only cases of imageToImage have names')
+})
+
+it('the autoencoder of a task in latents learns from no picture that is held out', async () => {
+  const picture = (v: number): Image => ({ width: 2, height: 2, data: new Float32Array(16).fill(v) })
+  const experiment = { data: { size: 2, padding: 0, autoencoder: { images: null } } } as Experiment<'latent'>
+  const pictures = { targets: [1, 2, 3].map(picture), from: [4, 5, 6].map(picture) }
+  const seen = async (data: TaskData['latent'], train: readonly number[]): Promise<number[]> => {
+    const { n, of } = await readAutoencoderImages(experiment, data, train, '.')
+    return Array.from({ length: n }, (_, i) => of(i)[0])
+  }
+  expect(await seen(pictures, [2, 0])).toEqual([3, 1, 6, 4])
+  expect(await seen({ ...pictures, from: null }, [1])).toEqual([2])
 })

@@ -57,7 +57,7 @@ export async function prepare(experiment: Experiment, backend: Backend, isNew: b
 
 /** An experiment in latents, whose autoencoder is trained first. */
 async function inLatents(experiment: Experiment<'latent'>, data: TaskData['latent'], prepared: Prepared, backend: Backend): Promise<Prepared> {
-  const images = await readAutoencoderImages(experiment, data, '.')
+  const images = await readAutoencoderImages(experiment, data, prepared.split.train, '.')
   const trainer = autoencoderTrainer({ ...autoencoderTrainingOf(experiment), images, backend })
   return {
     ...prepared,

@@ -43,7 +43,7 @@ export const latentFields: Fields<LatentData> = {
   autoencoder: {
     ...record<AutoencoderSaid>({
       fields: {
-        images: { ...orNull(paths), default: null, about: 'Pictures for its training, a folder, files by a pattern with *, or a list; null: the targets, and the pictures in from' },
+        images: { ...orNull(paths), default: null, about: 'Pictures for its training, a folder, files by a pattern with *, or a list; null: the targets, and the pictures in from, but those held out' },
         widths, code,
         iterations: { ...wholeFrom(1, 1e9), about: 'Iterations of its training' },
         ...autoencoderTrainingFields,

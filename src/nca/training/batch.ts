@@ -120,7 +120,7 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
 
 /** The place of each sample in an order in which fresh ones come last, from 0. */
 function placesOf(fresh: readonly boolean[]): number[] {
-  const order = [false, true].flatMap(last => fresh.flatMap((is, i) => (is === last ? [i] : [])))
+  const order = [...fresh.keys()].sort((i, j) => Number(fresh[i]) - Number(fresh[j]))
   return fresh.map((_, i) => order.indexOf(i))
 }
 

@@ -213,8 +213,8 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     default: 1,
     about: 'Probability that a sample comes from the pool, and not from a seed, or how it changes over the iterations',
   },
-  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, by ranked those with the greatest loss, that are replaced by seeds' },
-  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch, by ranked those with the least loss, that are damaged' },
+  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that are replaced by seeds; ranked, those with the greatest loss' },
+  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that are damaged; ranked, those with the least loss' },
   damage: { ...damageField, default: publishedCircles },
   ranked: {
     ...oneOf(['loss', 'none']), default: 'loss',
@@ -270,9 +270,9 @@ const trainerField = record<Complete<Rule>>({
     const { rule, pool, ranked, write, mutated, dropped, readouts, critic, task } = options
     const { examples, readouts: wanted, images, carry, condition } = task
     const judged = typeof readouts === 'number' ? readouts : readouts.length
-    const isJudgedInOrder = wanted === undefined || (judged === wanted && (wanted === 1 || typeof readouts !== 'number'))
-    expect(isJudgedInOrder, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
-    expect(pool === 0 || wanted === undefined || carry !== undefined, ['pool'], pool, '0: states of the pool are older than the targets, of which the task has one for each readout')
+    const isInOrder = judged === wanted && (wanted === 1 || typeof readouts !== 'number')
+    expect(wanted === undefined || isInOrder, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
+    expect(pool === 0 || wanted === undefined || carry !== undefined, ['pool'], pool, '0, as the task has a target for each readout')
     expectTraining(options, expect)
     expect(
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
@@ -280,12 +280,12 @@ const trainerField = record<Complete<Rule>>({
     )
     expect(
       pool === 0 || write === 'back' || ranked === 'none' || examples === 1, ['write'], write,
-      "'back', or ranked: 'none': otherwise states of some examples replace those of others, until there are none",
+      "'back', or ranked: 'none', by which no example is lost",
     )
     expect(pool > 0 || carry === undefined, ['pool'], pool, 'at least batch, as the task carries samples on')
     const isOther = (_: unknown, i: number): boolean => kindOf(task, i) !== kindOf(task, 0)
     expect(mutated === 0 || Array.from({ length: examples }).some(isOther), ['mutated'], mutated, '0, or a task of more than one kind of example')
-    expect(dropped === 0 || condition !== null, ['dropped'], dropped, '0, or a task with a condition that may be dropped')
+    expect(dropped === 0 || condition !== null, ['dropped'], dropped, '0, or a task with a condition')
     expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
     expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')
     expectPool(options, expect)
@@ -299,7 +299,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   if (typeof readouts !== 'number') {
     readouts.forEach((n, i) => {
       expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`)
-      expect(i === 0 || n > readouts[i - 1], ['readouts', i], n, `more than the one before, ${readouts[i - 1]}`)
+      expect(i === 0 || n > readouts[i - 1], ['readouts', i], n, `more than ${readouts[i - 1]}`)
     })
   }
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
@@ -326,15 +326,14 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
 }
 
 /** Expects options of the sample pool to have one; `reseed` is that of every rollout without a pool. */
-export function expectPool(
-  { pool, damaged, mutated, write, fromPool }: Pick<Complete<Rule>, 'pool' | 'damaged' | 'mutated' | 'write' | 'fromPool'>, expect: Expect,
-): void {
-  for (const [name, samples] of Object.entries({ damaged, mutated })) {
-    expect(pool > 0 || samples === 0, [name], samples, '0, or a pool, from which the samples come')
+export function expectPool(given: Pick<Complete<Rule>, 'pool' | keyof typeof withoutPool>, expect: Expect): void {
+  for (const name of Object.keys(withoutPool) as (keyof typeof withoutPool)[]) {
+    const none = withoutPool[name]
+    expect(given.pool > 0 || given[name] === none, [name], given[name], `${none} where pool is 0`)
   }
-  expect(pool > 0 || write === 'back', ['write'], write, "'back', or a pool, to which states go")
-  expect(pool > 0 || fromPool === 1, ['fromPool'], fromPool, '1, or a pool, from which samples come')
 }
+
+const withoutPool = { damaged: 0, mutated: 0, write: 'back', fromPool: 1 } as const
 
 /** Options without the further fields of presets, which are for whoever runs them. */
 export function withoutRun<T>(given: T): T {

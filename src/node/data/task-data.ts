@@ -59,14 +59,15 @@ const readers: { readonly [T in TaskName]: (experiment: Experiment<T>, at: (path
 
 /**
  * Reads the pictures from which the autoencoder of an experiment learns: its own pictures, or else the targets of the automata
- * and the pictures from which they begin.
+ * and the pictures from which they begin, of the examples that are trained on.
  *
  * @throws if something is missing or damaged; the sentence names the file
  */
 export async function readAutoencoderImages(
-  { data: { size, padding, autoencoder: { images } } }: Experiment<'latent'>, { targets, from }: TaskData['latent'], folder: string,
+  { data: { size, padding, autoencoder: { images } } }: Experiment<'latent'>, { targets, from }: TaskData['latent'], train: readonly number[],
+  folder: string,
 ): Promise<Examples> {
-  if (images === null) return picturesOf([...targets, ...(from ?? [])])
+  if (images === null) return picturesOf([targets, from ?? []].flatMap(all => train.flatMap(id => all[id] ?? [])))
   const files = filesNamed(typeof images === 'string' ? resolve(folder, images) : images.map(path => resolve(folder, path)))
   const pictures: Image[] = []
   for (const { path } of files) pictures.push(padImage(fit(await readImage(path), size), padding))

@@ -43,17 +43,17 @@ it.runIf(long)('a claim is tried, continued, and reported', async () => {
     'reproduce-pool-error.svg', 'reproduce-pool-with.png', 'reproduce-pool-without.png', 'reproduce-pool.csv',
     'reproduce-pool.md',
   ])
-  expect(await readFile(join(out, 'reproduce-pool.csv'), 'utf8')).toMatch(/^pool,.*\nwithout(,-?[\d.]+){7}\nwith(,-?[\d.]+){7}\n$/)
+  expect(await readFile(join(out, 'reproduce-pool.csv'), 'utf8')).toMatch(/^optimiser,pool,.*\nAdam,without(,-?[\d.]+){7}\nAdam,with(,-?[\d.]+){7}\nMuon,without(,-?[\d.]+){7}\nMuon,with(,-?[\d.]+){7}\n$/)
 }, 120_000)
 
 it.runIf(long)('a claim is tried with several seeds, each of which can be resumed', async () => {
   const folder = join(out, 'seeds')
   await reproduce('pool', '--quick', '--out', folder, '--seed', '4')
   const { stdout } = await reproduce('pool', '--quick', '--out', folder, '--seed', '4', '--seeds', '2')
-  expect(stdout.match(/from 20 on/g)).toHaveLength(2) // without and with a pool, of the first seed
+  expect(stdout.match(/from 20 on/g)).toHaveLength(4) // without and with a pool, by two optimisers, of the first seed
   expect(await readFile(join(folder, 'reproduce-pool.csv'), 'utf8'))
-    .toMatch(/^seed,pool,.*\n4,without(,-?[\d.]+){7}\n4,with(,-?[\d.]+){7}\n5,without(,-?[\d.]+){7}\n5,with(,-?[\d.]+){7}\n$/)
-  expect(await readFile(join(folder, 'reproduce-pool.md'), 'utf8')).toMatch(/\| without \| -?[\d.]+ ± [\d.]+ \|[^]*of seeds 4 and 5\./)
+    .toMatch(/^seed,optimiser,pool,.*(\n[45],(Adam|Muon),with(out)?(,-?[\d.]+){7}){8}\n$/)
+  expect(await readFile(join(folder, 'reproduce-pool.md'), 'utf8')).toMatch(/\| Adam \| without \| -?[\d.]+ ± [\d.]+ \|[^]*of seeds 4 and 5\./)
   expect((await readdir(join(folder, 'runs', 'pool', 'seed-5'))).length).toBeGreaterThan(0)
 }, 240_000)
 

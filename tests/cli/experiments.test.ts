@@ -20,7 +20,7 @@ const folder = temporaryFolder()
 const small = 'saveEvery: 2\ntrain:\n  batch: 2\n  steps: [2, 4]\n  optimiser: { type: adam, rate: 0.01 }\n  iterations: 4\n'
 const update = 'update: { hidden: 4, lastStd: 0.1 }'
 const files: Record<string, string> = {
-  conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\n${small}  mutated: 1\n`,
+  conditional: `task: conditional\ndata: { targets: [🦎, spot.png], size: 5, padding: 1 }\nrule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], perceive: [identity, sobelX], ${update} }\n${small}  pool: 4\n  mutated: 1\n`,
   classification: `task: classification\ndata: { images: classes, size: 6 }\nrule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], perceive: [identity, sobelX], ${update} }\nreport: { metrics: [loss] }\nvalidate: { every: 1, folds: 3 }\n${small}`,
   imageToImage: `task: imageToImage\ndata: { inputs: photos, outputs: masks, loss: dice }\nrule: { channels: { input: 3, hidden: 2, output: 1 }, frozen: [input], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 2, fold: 1 }\n${small}`,
   denoising: `task: denoising\ndata: { images: photos }\nrule: { channels: { noisy: 3, level: 1, output: 3, hidden: 2 }, frozen: [noisy, level], perceive: [identity, sobelX], ${update} }\nvalidate: { every: 2, folds: 3 }\n${small}`,

@@ -36,11 +36,11 @@ train: { ${shared}, ${adam}, pool: 6, reseed: 1, damaged: 1, accumulate: 2, warm
   'conditional, mutated': `task: conditional
 data: { targets: [🦎, spot.png], size: 5, padding: 1 }
 rule: { channels: { rgba: 4, hidden: 2, condition: 2 }, frozen: [condition], ${perceive}, ${update} }
-train: { ${shared}, ${adam}, pool: 6, write: fifo, fromPool: { from: 0.2, to: 1, delay: 1, iterations: 3 }, mutated: 1, damaged: 1 }`,
+train: { ${shared}, ${adam}, pool: 6, write: fifo, ranked: none, fromPool: { from: 0.2, to: 1, delay: 1, iterations: 3 }, mutated: 1, damaged: 1 }`,
   trajectory: `task: trajectory
 data: { targets: [🦎, spot.png], size: 5, padding: 1 }
 rule: { channels: { rgba: 4, hidden: 2 }, ${perceive}, ${update}, fireRate: 0.5 }
-train: { ${shared}, ${adam}, readouts: [1, 2], pool: 4, reseed: 1 }`,
+train: { ${shared}, ${adam}, readouts: [1, 2] }`,
   'classification with a head, validated': `task: classification
 data: { images: classes, size: 6, loss: head }
 rule: { channels: { image: 1, hidden: 2, classes: 2 }, frozen: [image], ${perceive}, ${update}, head: { outputs: 2, network: { hidden: [4] } } }

@@ -59,12 +59,12 @@ const lessons: Record<string, Lesson> = {
   conditional: {
     rule: conditional,
     task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
-    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, write: 'fifo' },
+    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1 },
   },
   'conditional, as samples come': {
     rule: conditional,
     task: backend => conditionalTask(conditional, tensor(noise(2, 4), { shape: [n, side, side, 4], backend })),
-    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', accumulate: 2, clip: 0.5, normalise: false },
+    more: { pool: 8, reseed: 1, damaged: 1, mutated: 1, ranked: 'none', write: 'fifo', accumulate: 2, clip: 0.5, normalise: false },
   },
   ...(long && { 'classes of cells': { ...classify(digits, 'cells'), more: { pool: 8, mutated: 2, readouts: 2 } } }),
   'classes by mse': { ...classify(digits, 'mse'), more: { trainable: ['update'] } },

@@ -3,7 +3,7 @@
  */
 import type { Key } from '../../tensor/key.ts'
 import { checkData, either, list, orNull, range, record, type Expect, type Field, type Fields } from '../../backends/fields.ts'
-import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, oneOfNames, wholeFrom } from '../../backends/options.ts'
+import { flag, isObject, isWhole, numberAbove, numberFrom, oneOf, oneOfNames, show, wholeFrom } from '../../backends/options.ts'
 import { add, mul } from '../../tensor/ops/arithmetic.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { cascadeField, type Stage } from '../cascade.ts'
@@ -105,7 +105,7 @@ export type TrainerOptions<R extends Rule = DataRule> = {
   steps: readonly [number, number]
   /**
    * How many states of a rollout the loss is taken of: the last one, and others drawn from step `steps[0]` on; default 1. Or a
-   * list of growing numbers of steps, from 1 to `steps[0]`: then the states after exactly these steps.
+   * list of numbers of steps, from 1 to `steps[0]`: then the states after exactly these steps.
    */
   readouts?: number | readonly number[]
   /** Slots of the sample pool; with 0, the default, every batch begins from seeds. */
@@ -297,10 +297,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   const { rule, batch, pool, reseed, damaged, mutated, dropped, overflow, critic, readouts, steps, warmUp, cascade } = options
   const least = Math.min(steps[0], warmUp?.from[0] ?? steps[0])
   if (typeof readouts !== 'number') {
-    readouts.forEach((n, i) => {
-      expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`)
-      expect(i === 0 || n > readouts[i - 1], ['readouts', i], n, `more than ${readouts[i - 1]}`)
-    })
+    readouts.forEach((n, i) => expect(n <= least, ['readouts', i], n, `at most ${least}, the least number of steps`))
   }
   expect(pool === 0 || pool >= batch, ['pool'], pool, `0, or at least batch (${batch})`)
   let room = batch, rest = 'batch'
@@ -329,7 +326,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
 export function expectPool(given: Pick<Complete<Rule>, 'pool' | keyof typeof withoutPool>, expect: Expect): void {
   for (const name of Object.keys(withoutPool) as (keyof typeof withoutPool)[]) {
     const none = withoutPool[name]
-    expect(given.pool > 0 || given[name] === none, [name], given[name], `${none} where pool is 0`)
+    expect(given.pool > 0 || given[name] === none, [name], given[name], `${show(none)} where pool is 0`)
   }
 }
 

@@ -117,7 +117,8 @@ async function measure(rule: DataRule, params: DataParams, { images, labels }: M
     const ids = Array.from({ length: atOnce }, (_, i) => from + i), wanted = tensor(Int32Array.from(ids, i => labels[i]))
     const states = rollout(rule, params, task.seeds(ids), foldIn(key(seed), from), { steps: last, readouts: steps })
     for (const [i, state] of states.entries()) curve[i].y += 100 * await right(state, wanted) * atOnce / n
-    for (let i = 0; from === 0 && i < 5; i++) {
+    if (from > 0) continue
+    for (let i = 0; i < 5; i++) {
       pictures.push(upscale(grey(images.subarray(i * side ** 2, (i + 1) * side ** 2), side), 3))
       for (const t of [64, last]) pictures.push(upscale(await said(rule, states[steps.indexOf(t)], i), 3))
     }

@@ -111,7 +111,7 @@ ${summary(learned)}; ${train.n} pictures for training, up to ${context.quick ? 1
 for training. All are of one averaged brain: this says how well other parts of this brain are told apart, not how well those of another
 one would be. The names of the atlas's regions say which part they belong to; stem, ventricles and what has no name are the rest. NCALab and Med-NCA segment other scans, so their numbers are not to be compared with these.
 
-The trained model stays beside its training, since it is not clear whether the terms of the atlas (CC-BY by its paper) let others
+The trained model stays beside its training, since it is not clear whether the terms of the atlas (CC-BY, its files say) let others
 distribute what is learnt from it: ${file}.
 
 ![loss](${fileOf(context, 'loss', 'svg')})

@@ -32,7 +32,7 @@ const pages = [
   {
     what: 'a page that trains one too, beside a critic if need be',
     code: `export { ${automata}, ${training}, ${pictures}, ${transforms}, key, cpu, webgpu } from 'cellgrad'`,
-    most: 117, // more than the page above: fused backward passes, rollouts that begin on coarse grids, checks of what is given
+    most: 116, // more than the page above: fused backward passes, and rollouts that begin on coarse grids
   },
   { what: 'everything', code: "export * from 'cellgrad'", most: Infinity },
 ]

@@ -57,7 +57,7 @@ export const cascadeField: Field<readonly Stage[] | null> = {
  *
  * @param stages from the coarsest on; the sides of the grid must be multiples of the scales
  * @throws where the rule is code, except that of `guided`, or the scales do not decrease; a step throws where a side is no multiple of the scale, where
- *   a mask is given on a coarse grid, or (not on a GPU) where nothing lives in the mean of the blocks of a first state with living cells
+ *   a mask is given on a coarse grid, or (not on a GPU) where nothing lives in the mean of the blocks of a first state with living cells (in a rollout)
  * @example taskTrainer({ rule, task, cascade: [{ scale: 4, steps: 8 }], ...rest })     // trains it, and `predict` takes it too
  * @example
  * const coarse = cascade(rule, [{ scale: 4, steps: 8 }, { scale: 2, steps: 8 }])
@@ -88,10 +88,10 @@ export function cascade(rule: DataRule | CustomRule<DataParams>, stages: readonl
   function checkLife(x: Tensor): void {
     const { living } = told!, [{ scale }] = whole
     if (living === null || !x.backend.readSync) return
-    const lives = (state: Tensor): boolean =>
-      valuesOf(any(greater(takeChannels(state, living.channel, living.channel + 1), living.above)))[0] === 1
+    const { channel, above } = living
+    const lives = (state: Tensor): boolean => valuesOf(any(greater(takeChannels(state, channel, channel + 1), above)))[0] > 0
     const isLost = scope(() => lives(x) && !lives(on(0, x, coarse => [coarse])[0]))
-    check(!isLost, 'cascade', 'scale', scale, 'one at which something lives in the mean of cells')
+    check(!isLost, 'cascade', 'scale', scale, 'one where cells live')
   }
   const code = customRule<DataParams>({
     grid, channels,
@@ -99,7 +99,6 @@ export function cascade(rule: DataRule | CustomRule<DataParams>, stages: readonl
     step: (params, x, context) => {
       const i = stageOf(context.t)
       check(i < 0 || context.mask === undefined, 'cascade', 'mask', context.mask, 'none on a coarse grid')
-      if (context.t === 0) checkLife(x)
       return on(i, x, x => [step(rule, params, x, context)])[0]
     },
   })

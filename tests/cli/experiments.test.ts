@@ -326,7 +326,7 @@ it('becomes one picture after another', async () => {
   expect(judged).toMatchObject({ status: 0, err: '', out: expect.stringMatching(new RegExp(`^metric,mean,std,examples\nloss,[\\d.]+,[\\d.]+,1\n${recoveryRows('trajectory')}$`)) })
   expect((await cellgrad('evaluate', 'trajectory', '--runs', '2', '--format', 'csv')).out).toMatch(/^example,nqm,wrong,auroc\n0,[\d.]+,[\d.]+,[\d.]+\nall,/)
   const few = await cellgrad('train', 'trajectory.yaml', '--set', 'train.readouts=[1]', '--out', 'never')
-  expect(few).toMatchObject({ status: 1, err: 'trainer: readouts is [1], expected a list of 2 numbers of steps, as the task has.\n' })
+  expect(few).toMatchObject({ status: 1, err: 'trainer: readouts is [1], expected a list of 2 steps, as the task has.\n' })
 })
 
 it('a run of growing is judged by its loss and by its recovery', async () => {

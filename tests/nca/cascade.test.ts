@@ -199,7 +199,7 @@ describe('a training that begins on coarse grids', () => {
     const growing = conditionalTask(living, uniform(key(1), [2, 8, 8, 4]), { role: 'hidden', cells: 'seed' })
     const trainer = taskTrainer({ rule: living, task: growing, batch: 2, steps: [4, 5], optimiser: adam(), cascade: [{ scale: 4, steps: 2 }] })
     expect(sentence(() => trainer.step(trainer.init(key(0))))).toBe(
-      'cascade: scale is 4, expected one at which something lives in the mean of cells.')
+      'cascade: scale is 4, expected one where cells live.')
     const wide = taskTrainer({ rule: living, task: growing, batch: 2, steps: [4, 5], optimiser: adam(), cascade: [{ scale: 2, steps: 2 }] })
     expect(Number.isFinite(wide.step(wide.init(key(0))).metrics.loss.toArray()[0])).toBe(true)
   })

@@ -174,7 +174,7 @@ describe('a trajectory', () => {
       () => trajectoryTask(growing, zeros([3, 4, 4])),
     ].map(sentence)).toMatchInlineSnapshot(`
       [
-        "trainer: readouts is 2, expected a list of 3 numbers of steps, as the task has.",
+        "trainer: readouts is 2, expected a list of 3 steps, as the task has.",
         "trainer: readouts[2] is 7, expected at most 6, the least number of steps.",
         "trainer: readouts[1] is 0, expected a whole number from 1 to 1000000.",
         "trainer: readouts[0] is 5, expected at most 2, the least number of steps.",

@@ -85,8 +85,9 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
     const ratio = poolRatioAt(options.fromPool, iteration)
     const fresh = before.map((_, i) => uniformAt(foldIn(keys.slots, 3), i) >= ratio)
     // The places of samples from the pool among each other; fresh ones, which are neither replaced nor perturbed, come after them.
-    const places = placesOf(fresh), old = fresh.filter(is => !is).length
-    const isLate = places.map((place, i) => !fresh[i] && place >= old - mutated)
+    let old = 0
+    const places = fresh.map(is => (is ? batch : old++))
+    const isLate = places.map(place => place < old && place >= old - mutated)
     const ids = before.map((id, i) => {
       if (fresh[i] || places[i] < reseed) return ranked === 'none' ? anew(i, 1) : id
       return isLate[i] ? another(i, id) : id
@@ -118,12 +119,6 @@ function drawSamples<R extends Rule>(options: Complete<R>, { params, pool, examp
   }, 'the drawing of a batch')
 }
 
-/** The place of each sample in an order in which fresh ones come last, from 0. */
-function placesOf(fresh: readonly boolean[]): number[] {
-  const order = [...fresh.keys()].sort((i, j) => Number(fresh[i]) - Number(fresh[j]))
-  return fresh.map((_, i) => order.indexOf(i))
-}
-
 /** x with the inputs of the seeds in some samples. */
 function mutate(rule: Rule, x: Tensor, seeds: Tensor, some: readonly boolean[]): Tensor {
   const mask = reshape(maskOf(some, x), [x.shape[0], ...x.shape.slice(1).map(() => 1)])
@@ -138,7 +133,7 @@ export function soundOr(rule: Rule, x: Tensor, seeds: () => Tensor): Tensor {
   return scope(() => {
     const axes = sampleAxes(x)
     const told = dataRuleOf(rule)
-    const moving = told === undefined || told.frozen.length === 0 ? x : where(frozenChannels(told, x), 0, x)
+    const moving = told?.frozen.length ? where(frozenChannels(told, x), 0, x) : x
     const sound = and(all(less(abs(x), Infinity), axes), any(moving, axes))
     if (x.backend.readSync && valuesOf(sound).every(bit => bit === 1)) return x
     return where(reshape(sound, [x.shape[0], ...axes.map(() => 1)]), x, seeds())

@@ -145,5 +145,5 @@ export function erase(x: Tensor, mask: Tensor): Tensor {
 /** x with zeros in the cells of a mask, except in the frozen channels of the rule. */
 export function damagedBut(rule: Rule, x: Tensor, mask: Tensor): Tensor {
   const erased = erase(x, mask), told = dataRuleOf(rule)
-  return told === undefined || told.frozen.length === 0 ? erased : where(frozenChannels(told, x), x, erased)
+  return told?.frozen.length ? where(frozenChannels(told, x), x, erased) : erased
 }

@@ -213,8 +213,8 @@ export const trainingFields: Fields<Omit<Complete<Rule>, 'rule' | 'task' | 'para
     default: 1,
     about: 'Probability that a sample comes from the pool, and not from a seed, or how it changes over the iterations',
   },
-  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that are replaced by seeds; ranked, those with the greatest loss' },
-  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch that are damaged; ranked, those with the least loss' },
+  reseed: { ...wholeFrom(0), default: 0, about: 'Samples of a batch replaced by seeds, the worst if ranked' },
+  damaged: { ...wholeFrom(0), default: 0, about: 'Samples of a batch damaged, the best if ranked' },
   damage: { ...damageField, default: publishedCircles },
   ranked: {
     ...oneOf(['loss', 'none']), default: 'loss',
@@ -271,8 +271,8 @@ const trainerField = record<Complete<Rule>>({
     const { examples, readouts: wanted, images, carry, condition } = task
     const judged = typeof readouts === 'number' ? readouts : readouts.length
     const isInOrder = judged === wanted && (wanted === 1 || typeof readouts !== 'number')
-    expect(wanted === undefined || isInOrder, ['readouts'], readouts, `a list of ${wanted} numbers of steps, as the task has`)
-    expect(pool === 0 || wanted === undefined || carry !== undefined, ['pool'], pool, '0, as the task has a target for each readout')
+    expect(wanted === undefined || isInOrder, ['readouts'], readouts, `a list of ${wanted} steps, as the task has`)
+    expect(pool === 0 || wanted === undefined || carry !== undefined, ['pool'], pool, '0 beside readouts')
     expectTraining(options, expect)
     expect(
       pool === 0 || ranked === 'none' || pool >= examples, ['pool'], pool,
@@ -280,12 +280,12 @@ const trainerField = record<Complete<Rule>>({
     )
     expect(
       pool === 0 || write === 'back' || ranked === 'none' || examples === 1, ['write'], write,
-      "'back', or ranked: 'none', by which no example is lost",
+      "'back', or ranked: 'none'",
     )
     expect(pool > 0 || carry === undefined, ['pool'], pool, 'at least batch, as the task carries samples on')
     const isOther = (_: unknown, i: number): boolean => kindOf(task, i) !== kindOf(task, 0)
     expect(mutated === 0 || Array.from({ length: examples }).some(isOther), ['mutated'], mutated, '0, or a task of more than one kind of example')
-    expect(dropped === 0 || condition !== null, ['dropped'], dropped, '0, or a task with a condition')
+    expect(dropped === 0 || condition !== null, ['dropped'], dropped, '0, or a condition')
     expect(critic === null || images !== undefined, ['critic'], critic, 'null, or a task that has images, like imageToImageTask')
     expect(critic === null || rule.grid === 2, ['critic'], critic, 'null, or a rule on a grid of two dimensions')
     expectPool(options, expect)
@@ -306,7 +306,7 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
     room -= samples
     rest += ` − ${name}`
   }
-  const hasInputs = (dataRuleOf(rule)?.frozen.length ?? 0) > 0
+  const hasInputs = Boolean(dataRuleOf(rule)?.frozen.length)
   expect(mutated === 0 || hasInputs, ['mutated'], mutated, '0, or a rule with frozen channels')
   expect(dropped === 0 || hasInputs, ['dropped'], dropped, '0, or a rule with frozen channels')
   expect(damaged === 0 || rule.grid === 2, ['damaged'], damaged, '0, or a rule on a grid of two dimensions')
@@ -322,15 +322,16 @@ export function expectTraining(options: Omit<Complete<Rule>, 'task' | 'params'>,
   expect(coarse < least, ['cascade'], coarse, `fewer than the shortest rollout has, ${least}`, 'the number of steps in cascade')
 }
 
-/** Expects options of the sample pool to have one; `reseed` is that of every rollout without a pool. */
+/** What options of the sample pool must be without one; all samples are seeds then, so that `reseed` changes nothing. */
+const withoutPool = { damaged: 0, mutated: 0, write: 'back', fromPool: 1 } as const
+
+/** Expects options of the sample pool to have one. */
 export function expectPool(given: Pick<Complete<Rule>, 'pool' | keyof typeof withoutPool>, expect: Expect): void {
-  for (const name of Object.keys(withoutPool) as (keyof typeof withoutPool)[]) {
-    const none = withoutPool[name]
-    expect(given.pool > 0 || given[name] === none, [name], given[name], `${show(none)} where pool is 0`)
+  for (const [name, none] of Object.entries(withoutPool)) {
+    const got = given[name as keyof typeof withoutPool]
+    expect(given.pool > 0 || got === none, [name], got, `${show(none)}, or a pool`)
   }
 }
-
-const withoutPool = { damaged: 0, mutated: 0, write: 'back', fromPool: 1 } as const
 
 /** Options without the further fields of presets, which are for whoever runs them. */
 export function withoutRun<T>(given: T): T {
